@@ -1,0 +1,1 @@
+"""Alerts: compose, seal, queue, deliver, follow up."""

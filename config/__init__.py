@@ -1,0 +1,1 @@
+"""Typed settings, read once by the command line, and the tree of errors."""

@@ -1,0 +1,1 @@
+"""Connectors: transport x format x mapping, from a feed to canonical records."""

@@ -1,0 +1,1 @@
+"""The matcher: normalise, encode, block, compare, weigh, decide. Pure."""
