@@ -1,0 +1,124 @@
+"""One door to the database: an engine for SQLite or PostgreSQL, a reading and a writing transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from config.errors import ConfigError
+from store.errors import DatabaseBroken, DatabaseBusy
+
+_BUSY = (
+    "locked",
+    "busy",
+    "could not connect",
+    "connection refused",
+    "server closed",
+    "deadlock",
+    "timeout",
+    "terminating",
+)
+
+
+class Database:
+    """Transactions on one database.
+
+    SQLite runs in WAL mode with synchronous=FULL, so a committed transaction survives a power cut; a writing
+    transaction takes its lock at the start (BEGIN IMMEDIATE) instead of failing half-way.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect.name
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view. Writing in it is a programming error that SQLite refuses."""
+        with _mapped_faults(), self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """All or nothing. Commits when the block ends, rolls back when it raises."""
+        with _mapped_faults(), self.engine.connect() as plain:
+            conn = plain.execution_options(warmlink_write=True)
+            with conn.begin():
+                yield conn
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as fault:
+        raise ConfigError(
+            "database.url is not a database URL; try sqlite:///warmlink.db or postgresql://..."
+        ) from fault
+    match parsed.get_backend_name():
+        case "sqlite":
+            engine = create_engine(parsed, connect_args={"timeout": 30})
+            event.listen(engine, "connect", _sqlite_pragmas)
+            event.listen(engine, "begin", _sqlite_begin)
+        case "postgresql":
+            engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED"
+            )
+        case other:
+            raise ConfigError(f"database.url names {other}; this product runs on sqlite or postgresql")
+    return engine
+
+
+def _sqlite_pragmas(dbapi: Any, _record: object) -> None:
+    dbapi.isolation_level = None  # the driver's own BEGIN comes too late for BEGIN IMMEDIATE
+    cursor = dbapi.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "temp_store=MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(conn: Connection) -> None:
+    writing = conn.get_execution_options().get("warmlink_write", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def _mapped_faults() -> Iterator[None]:
+    """Database errors quote the statement and its values: only their class and our words go further."""
+    try:
+        yield
+    except OperationalError as fault:
+        text = str(fault.orig).lower()
+        if any(word in text for word in _BUSY):
+            raise DatabaseBusy("the database is busy or away; it will be tried again") from None
+        raise DatabaseBroken(f"the database cannot be used ({type(fault.orig).__name__}: {_kind(text)})") from None
+    except DBAPIError as fault:
+        raise DatabaseBroken(f"the database refused a statement ({type(fault.orig).__name__})") from None
+
+
+def _kind(text: str) -> str:
+    for words in (
+        "disk is full",
+        "readonly",
+        "unable to open",
+        "no such table",
+        "malformed",
+        "not a database",
+        "disk i/o",
+    ):
+        if words in text:
+            return words
+    return "see the database's own log"

@@ -1,0 +1,296 @@
+"""Every table. What identifies a person is in columns named `sealed`, and nowhere else.
+
+References are opaque names made by `store.locator`: deterministic, so that a primary key refuses the same
+alert, decision or event twice even when two processes race, and unreadable without a key that is kept outside
+the database. Columns in the clear hold codes, counts, instants of our own doing and those references.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from store.columns import Json, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+REF = String(32)
+CODE = String(48)
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """A closed vocabulary, refused by the database itself."""
+    listed = ", ".join(f"'{v}'" for v in values)
+    return CheckConstraint(f"{column} in ({listed})", name=column)
+
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("id", REF, primary_key=True),
+    Column("purpose", CODE, nullable=False),
+    Column("wrapped", LargeBinary),  # null once destroyed: what it sealed can never be read again
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("destroyed_at", UtcDateTime),
+)
+
+feed_state = Table(
+    "feed_state",
+    metadata,
+    Column("feed", String(64), primary_key=True),
+    Column("cursor", Text),
+    Column("baseline_at", UtcDateTime),  # when the first load was taken in without alerts
+    Column("last_poll_at", UtcDateTime),
+    Column("last_ok_at", UtcDateTime),
+    Column("last_error", CODE),
+    Column("state", CODE, nullable=False),
+    one_of("state", "new", "ok", "late", "degraded", "refused"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("completed_at", UtcDateTime),
+    Column("state", CODE, nullable=False),
+    Column("counts", Json, nullable=False),
+    one_of("state", "open", "complete", "refused"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("delivery", REF, ForeignKey("delivery.ref"), nullable=False),
+    Column("line", BIG, nullable=False),
+    Column("field", String(64), nullable=False),
+    Column("code", CODE, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("state", CODE, nullable=False),
+    one_of("state", "open", "retried", "discarded"),
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("org", String(64), nullable=False),
+    Column("sealed", LargeBinary),  # null once purged: the tombstone keeps a stale roster from reviving them
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("retired_at", UtcDateTime),
+    Column("purged_at", UtcDateTime),
+)
+
+consent_record = Table(
+    "consent_record",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("client", REF, nullable=False, index=True),
+    Column("seq", Integer, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("recorded_by", String(64), nullable=False),
+    UniqueConstraint("client", "seq"),
+)
+
+staff_key = Table(
+    "staff_key",
+    metadata,
+    Column("kid", String(64), primary_key=True),
+    Column("staff", String(64), nullable=False, index=True),
+    Column("public_jwk", Json, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+booking = Table(
+    "booking",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("sealed", LargeBinary),
+    Column("state", CODE, nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("baseline", Boolean, nullable=False),
+    one_of("state", "open", "released", "void", "sealed"),
+)
+
+booking_event = Table(
+    "booking_event",
+    metadata,
+    Column("ref", REF, primary_key=True),  # of (feed, agency, booking number, content hash): a replay finds it here
+    Column("booking", REF, ForeignKey("booking.ref"), nullable=False, index=True),
+    Column("feed", String(64), nullable=False),
+    Column("delivery", REF, ForeignKey("delivery.ref"), nullable=False),
+    Column("op", CODE, nullable=False),
+    Column("kind", CODE, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("booking", REF, ForeignKey("booking.ref"), nullable=False, index=True),
+    Column("client", REF, ForeignKey("client.ref"), nullable=False, index=True),
+    Column("verdict", CODE, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("margin", Float, nullable=False),
+    Column("levels", Json, nullable=False),
+    Column("model_hash", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("superseded_at", UtcDateTime),
+    one_of("verdict", "ALERT", "REVIEW"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("link", REF, ForeignKey("link.ref"), primary_key=True),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("state", CODE, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("decided_by", String(64)),
+    one_of("state", "open", "confirmed", "refused", "expired"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("link", REF, ForeignKey("link.ref"), nullable=False, index=True),
+    Column("recipient", String(64), nullable=False),
+    Column("stage", CODE, nullable=False),
+    Column("decision", CODE, nullable=False),
+    Column("reason_codes", Json, nullable=False),
+    Column("fields_allowed", Json, nullable=False),
+    Column("obligations", Json, nullable=False),
+    Column("consents", Json, nullable=False),
+    Column("rule_set", String(64), nullable=False),
+    Column("rule_set_hash", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("sealed_input", LargeBinary),  # what was decided upon, so that the decision can be reproduced
+    one_of("stage", "link", "send", "open"),
+    one_of("decision", "permit", "redact", "deny"),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("thread", REF, nullable=False, index=True),
+    Column("link", REF, ForeignKey("link.ref"), nullable=False),
+    Column("decision", REF, ForeignKey("decision.ref"), nullable=False),
+    Column("recipient", String(64), nullable=False, index=True),
+    Column("kind", CODE, nullable=False),
+    Column("match_class", CODE, nullable=False),
+    Column("state", CODE, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime),
+    Column("acknowledged_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    one_of("state", "queued", "delivered", "opened", "acknowledged", "withdrawn", "stuck", "closed"),
+)
+
+inbox_item = Table(
+    "inbox_item",
+    metadata,
+    Column("alert", REF, ForeignKey("alert.ref"), primary_key=True),
+    Column("recipient", String(64), nullable=False, index=True),
+    Column("kid", String(64), nullable=False),
+    Column("jwe", Text),  # sealed to the recipient's own key; null once withdrawn
+    Column("backup_jwe", Text),
+    Column("delivered_at", UtcDateTime, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("alert", REF, ForeignKey("alert.ref"), nullable=False, index=True),
+    Column("channel", CODE, nullable=False),
+    Column("state", CODE, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("fence", Integer, nullable=False),  # grows with each claim: a worker that lost its lease cannot acknowledge
+    Column("last_code", CODE),
+    Column("done_at", UtcDateTime),
+    one_of("state", "queued", "leased", "delivered", "dead", "withdrawn"),
+    UniqueConstraint("alert", "channel"),
+    Index("ix_outbox_state_next_at", "state", "next_at"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("outbox", REF, ForeignKey("outbox.ref"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("result", CODE, nullable=False),
+    Column("code", CODE),
+)
+
+audit_leaf = Table(
+    "audit_leaf",
+    metadata,
+    Column("position", BIG, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),  # canonical JSON, the very bytes that were hashed
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BIG, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    Column("size", BIG, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("published_at", UtcDateTime),
+)
+
+run_claim = Table(
+    "run_claim",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("slot", UtcDateTime, primary_key=True),
+    Column("claimed_at", UtcDateTime, nullable=False),
+    Column("worker", String(64), nullable=False),
+    Column("finished_at", UtcDateTime),
+)
