@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
 
 from config.errors import ConfigError
-from store.errors import DatabaseBroken, DatabaseBusy
+from store.errors import AlreadyDone, DatabaseBroken, DatabaseBusy
 
 _BUSY = (
     "locked",
@@ -105,6 +105,11 @@ def _mapped_faults() -> Iterator[None]:
         if any(word in text for word in _BUSY):
             raise DatabaseBusy("the database is busy or away; it will be tried again") from None
         raise DatabaseBroken(f"the database cannot be used ({type(fault.orig).__name__}: {_kind(text)})") from None
+    except IntegrityError as fault:
+        text = str(fault.orig).lower()
+        if "unique" in text or "primary key" in text:
+            raise AlreadyDone("another process recorded this first") from None
+        raise DatabaseBroken("the database refused a row that breaks its rules") from None
     except DBAPIError as fault:
         raise DatabaseBroken(f"the database refused a statement ({type(fault.orig).__name__})") from None
 

@@ -120,6 +120,15 @@ consent_record = Table(
     UniqueConstraint("client", "seq"),
 )
 
+staff = Table(
+    "staff",
+    metadata,
+    Column("staff", String(64), primary_key=True),
+    Column("org", String(64), nullable=False),
+    Column("record", Json, nullable=False),  # name, role and work address of staff: not a fact about a client
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
 staff_key = Table(
     "staff_key",
     metadata,

@@ -1,0 +1,181 @@
+"""Typed settings: one TOML file, then the environment, then secret files. Read once, in main().
+
+Order of precedence: environment variables `WARMLINK_SECTION__KEY` over secret files (one file per variable, named alike,
+in `secrets_dir`) over the TOML file over the defaults here. Relative paths are relative to the TOML file.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Minutes = Annotated[int, Field(gt=0, le=7 * 24 * 60)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as fault:
+        raise ValueError(f"{zone} is no IANA time zone, such as America/New_York") from fault
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Section(BaseModel):
+    """Settings refuse what they do not know: a mistyped safeguard must not be a missing one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Profile(Enum):
+    """Production refuses whatever is only safe with invented people."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class DatabaseSettings(Section):
+    url: SecretStr = Field(SecretStr("sqlite:///warmlink.db"), description="sqlite:///FILE or postgresql://...")
+
+
+class KeySettings(Section):
+    provider: Literal["file", "environment"] = Field("file", description="where the master key comes from")
+    master: Path = Field(Path("keys/master.key"), description="file of the master key, mode 0600")
+    epoch: Name = Field("e1", description="name of the linkage epoch; encodings of two epochs are never compared")
+
+
+class AuditSettings(Section):
+    origin: str = Field("warmlink.example/audit", min_length=3, description="name of this log in its checkpoints")
+    signing_key: Path = Field(Path("keys/audit.key"), description="Ed25519 key that signs checkpoints")
+    checkpoints: Path = Field(Path("checkpoints"), description="where checkpoints are published, outside the database")
+
+
+class AlertSettings(Section):
+    signing_key: Path = Field(Path("keys/sender.key"), description="Ed25519 key that signs alerts")
+    backup_key: Path | None = Field(None, description="public JWK that every alert is also sealed to")
+    expires_days: int = Field(30, ge=1, le=365, description="a sealed alert is refused after this many days")
+    lease_seconds: int = Field(60, ge=5, le=3600, description="how long a worker may hold an outbox entry")
+
+
+class MailSettings(Section):
+    host: str = Field("", description="SMTP server for the content-free notices; empty sends none")
+    port: int = Field(587, ge=1, le=65535)
+    starttls: bool = Field(True, description="may be false only in the development profile")
+    sender: str = "warmlink@localhost.localdomain"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    inbox_url: str = Field("", description="where a clinician opens the inbox; the same for everyone")
+
+
+class ConsentSettings(Section):
+    profile: Literal["county", "federal-floor"] = Field("county", description="county is opt-in, the shipped default")
+    jurisdiction: str = Field("US", description="US, or a state overlay such as US-TX")
+    overrides: dict[str, bool | int | str | list[str] | None] = Field(
+        default_factory=dict, description="policy switches that differ from the profile; see docs/consent.md"
+    )
+
+
+class FeedSettings(Section):
+    """One source of records: transport x format x mapping, and how often it is asked."""
+
+    id: Name
+    kind: Literal["bookings", "roster"]
+    transport: Literal["folder"] = "folder"
+    path: Path = Field(description="the folder that the source drops its files into")
+    pattern: str = Field("*.csv", description="which files in it are deliveries")
+    mapping: str = Field(description="a shipped mapping's name, or a YAML file")
+    settle_seconds: int = Field(0, ge=0, le=3600, description="a file younger than this may still be being written")
+    every_minutes: Minutes = 5
+    first_load: Literal["baseline", "alert"] = Field("baseline", description="a first load notifies nobody by default")
+    org: Name | None = Field(None, description="for a roster: whose clients these are")
+    max_shrink: float = Field(0.3, ge=0, le=1, description="for a roster: refuse a file that loses a larger share")
+    max_refused: float = Field(
+        0.5, ge=0, le=1, description="refuse a whole file in which a larger share of rows is bad"
+    )
+
+    @model_validator(mode="after")
+    def _a_roster_has_an_owner(self) -> FeedSettings:
+        if self.kind == "roster" and self.org is None:
+            raise ValueError(f"feed {self.id} is a roster and needs `org`, the organisation whose clients it lists")
+        return self
+
+
+class ProgramSettings(Section):
+    """A programme and the legal facts that rules ask for. An unknown fact is an error, not a default."""
+
+    id: Name
+    name: str
+    org: Name
+    part2: bool = Field(description="a programme in the sense of 42 CFR 2.11")
+    covered_entity: bool = Field(description="45 CFR 160.103")
+    admin_control_orgs: tuple[Name, ...] = ()
+    jurisdiction: str | None = None
+    statutory_agency: tuple[str, ...] = ()
+
+
+class FacilitySettings(Section):
+    """A place of detention as an alert names it."""
+
+    id: str
+    name: str
+    phone: str = ""
+    zone: Zone
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    profile: Profile = Field(Profile.PRODUCTION, description="development allows --now and mail without TLS")
+    organisation: str = Field("", description="whose name the reports carry")
+    zone: Zone = Field("UTC", description="zone of the people who read reports")
+    secrets_dir: Path | None = Field(None, description="folder of secret files, as a container or systemd gives them")
+    home: Path = Field(Path(), description="set from the place of the TOML file")
+    database: DatabaseSettings = DatabaseSettings()
+    keys: KeySettings = KeySettings()
+    audit: AuditSettings = AuditSettings()
+    alerts: AlertSettings = AlertSettings()
+    mail: MailSettings = MailSettings()
+    consent: ConsentSettings = ConsentSettings()
+    feeds: tuple[FeedSettings, ...] = ()
+    programs: tuple[ProgramSettings, ...] = ()
+    facilities: tuple[FacilitySettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Settings:
+        for label, ids in (
+            ("feeds", [f.id for f in self.feeds]),
+            ("programs", [p.id for p in self.programs]),
+            ("facilities", [f.id for f in self.facilities]),
+        ):
+            twice = sorted({i for i in ids if ids.count(i) > 1})
+            if twice:
+                raise ValueError(f"{label}: {', '.join(twice)} is defined twice")
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Settings:
+        if self.profile is Profile.PRODUCTION:
+            if self.mail.host and not self.mail.starttls:
+                raise ValueError("mail.starttls = false is for the development profile only")
+            if self.keys.provider == "environment":
+                raise ValueError("keys.provider = 'environment' is for the development profile only")
+        return self
+
+    def at(self, path: Path) -> Path:
+        """A path of the configuration, seen from the folder that holds the file."""
+        return path if path.is_absolute() else self.home / path
+
+    def database_url(self) -> str:
+        """The URL, with a relative SQLite file seen from the configuration's folder."""
+        url = self.database.url.get_secret_value()
+        head, sep, rest = url.partition("sqlite:///")
+        if head == "" and sep and rest and not rest.startswith("/"):
+            return f"sqlite:///{self.home / rest}"
+        return url

@@ -1,0 +1,62 @@
+"""Consent records at rest: an append-only, sealed history for each client."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from records import ClientRef
+from store.envelope import Vault
+from store.tables import consent_record
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedConsent:
+    """One entry of a client's consent history: the record as it stood, who entered it, and when."""
+
+    client: ClientRef
+    seq: int
+    record: Mapping[str, Any]
+    recorded_at: datetime
+    recorded_by: str
+
+
+def _place(client: ClientRef, seq: int) -> str:
+    return f"consent/{client}/{seq}"
+
+
+def append(
+    conn: Connection, vault: Vault, client: ClientRef, record: Mapping[str, Any], *, ref: str, by: str, now: datetime
+) -> int:
+    """Add to the history and return the place in it. Nothing is ever overwritten."""
+    last = conn.execute(select(func.max(consent_record.c.seq)).where(consent_record.c.client == client)).scalar()
+    seq = 0 if last is None else int(last) + 1
+    sealed = vault.seal(json.dumps(record, sort_keys=True).encode(), place=_place(client, seq))
+    conn.execute(
+        insert(consent_record).values(ref=ref, client=client, seq=seq, sealed=sealed, recorded_at=now, recorded_by=by)
+    )
+    return seq
+
+
+def history(conn: Connection, vault: Vault, client: ClientRef) -> Sequence[RecordedConsent]:
+    """The client's whole history in order. An empty one is a fact; a store that fails raises instead."""
+    rows = conn.execute(
+        select(consent_record)
+        .where(consent_record.c.client == client, consent_record.c.sealed.is_not(None))
+        .order_by(consent_record.c.seq)
+    )
+    return [
+        RecordedConsent(
+            client,
+            row.seq,
+            json.loads(vault.open(row.sealed, place=_place(client, row.seq))),
+            row.recorded_at,
+            row.recorded_by,
+        )
+        for row in rows
+    ]

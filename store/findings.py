@@ -1,0 +1,119 @@
+"""What was found and decided: links, reviews, decisions, alerts. Codes and opaque references only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from records import AlertRef, BookingRef, ClientRef
+from store.tables import alert, decision, link, outbox, review
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A booking that may be, or is, of a client."""
+
+    ref: str
+    booking: BookingRef
+    client: ClientRef
+    verdict: str
+    weight: float
+    probability: float
+    margin: float
+    levels: Mapping[str, str]
+    model_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """What the rules said about one link, one recipient, at one stage."""
+
+    ref: str
+    link: str
+    recipient: str
+    stage: str
+    decision: str
+    reason_codes: Sequence[str]
+    fields_allowed: Sequence[str]
+    obligations: Sequence[str]
+    consents: Sequence[str]
+    rule_set: str
+    rule_set_hash: str
+    sealed_input: bytes
+
+
+def add_link(conn: Connection, row: LinkRow, now: datetime) -> bool:
+    """Keep a link; False if it was there already (a link's verdict changes only through review or correction)."""
+    if conn.execute(select(link.c.ref).where(link.c.ref == row.ref)).one_or_none() is not None:
+        return False
+    values = {name: getattr(row, name) for name in row.__slots__}
+    conn.execute(insert(link).values(**values | {"levels": dict(row.levels)}, at=now))
+    if row.verdict == "REVIEW":
+        conn.execute(insert(review).values(link=row.ref, opened_at=now, state="open"))
+    return True
+
+
+def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[Row[tuple[object, ...]]]:
+    return conn.execute(select(link).where(link.c.booking == booking_ref).order_by(link.c.weight.desc())).all()
+
+
+def get_link(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
+    return conn.execute(select(link).where(link.c.ref == ref)).one()
+
+
+def supersede(conn: Connection, ref: str, now: datetime) -> None:
+    """The link no longer holds: the booking's identity was corrected, or a person said so."""
+    conn.execute(update(link).where(link.c.ref == ref).values(superseded_at=now))
+
+
+def add_decision(conn: Connection, row: DecisionRow, now: datetime) -> None:
+    values = {name: getattr(row, name) for name in row.__slots__}
+    lists = {n: list(values[n]) for n in ("reason_codes", "fields_allowed", "obligations", "consents")}
+    conn.execute(insert(decision).values(**values | lists, at=now))
+
+
+def decisions_of(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, ...]]]:
+    return conn.execute(select(decision).where(decision.c.link == link_ref).order_by(decision.c.at)).all()
+
+
+def has_alert(conn: Connection, ref: AlertRef) -> bool:
+    return conn.execute(select(alert.c.ref).where(alert.c.ref == ref)).one_or_none() is not None
+
+
+def add_alert(conn: Connection, **values: object) -> None:
+    conn.execute(insert(alert).values(**values))
+
+
+def get_alert(conn: Connection, ref: str) -> Row[tuple[object, ...]] | None:
+    return conn.execute(select(alert).where(alert.c.ref == ref)).one_or_none()
+
+
+def set_alert(conn: Connection, ref: str, **values: object) -> None:
+    conn.execute(update(alert).where(alert.c.ref == ref).values(**values))
+
+
+def alerts_of(conn: Connection, recipient: str | None = None) -> Sequence[Row[tuple[object, ...]]]:
+    query = select(alert).order_by(alert.c.created_at, alert.c.ref)
+    return conn.execute(query if recipient is None else query.where(alert.c.recipient == recipient)).all()
+
+
+def alerts_for_link(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, ...]]]:
+    return conn.execute(select(alert).where(alert.c.link == link_ref)).all()
+
+
+def tally(conn: Connection) -> dict[str, dict[str, int]]:
+    """Counts by state, for the status page: links by verdict, decisions by outcome, alerts and outbox by state."""
+    columns = {
+        "links": link.c.verdict,
+        "decisions": decision.c.decision,
+        "alerts": alert.c.state,
+        "outbox": outbox.c.state,
+        "reviews": review.c.state,
+    }
+    return {
+        name: {key: count for key, count in conn.execute(select(column, func.count()).group_by(column)).tuples()}  # noqa: C416
+        for name, column in columns.items()
+    }
