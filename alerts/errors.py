@@ -1,0 +1,78 @@
+"""What can go wrong between a permitted disclosure and the clinician who reads it.
+
+Messages name a channel, a setting or an opaque reference. No message holds what an alert says.
+"""
+
+from __future__ import annotations
+
+from config.errors import Refuse, Retry, TellPerson
+
+
+class NothingToSay(Refuse):
+    """The allowed fields do not suffice for a message of this kind: sending it would tell more than was allowed."""
+
+
+class UnknownObligation(TellPerson):
+    """A decision carries an obligation that this version cannot meet. Nothing is sent until it can."""
+
+
+class KeyRefused(Refuse):
+    """What was offered for enrolment is not a public key that alerts can be sealed to."""
+
+
+class NoUsableKey(TellPerson):
+    """The recipient has no key in force. The alert waits; there is no plaintext instead."""
+
+
+class SealFault(Refuse):
+    """Base of everything that keeps a sealed alert shut."""
+
+
+class WrongKey(SealFault):
+    """The seal was made for another key, or signed by someone else."""
+
+
+class SealBroken(SealFault):
+    """The sealed text was altered, cut, or was never a sealed alert."""
+
+
+class SealExpired(SealFault):
+    """The seal is past its expiry; the inbox may still offer a fresh one."""
+
+
+class ContentTooLarge(Refuse):
+    """The content does not fit the largest size class."""
+
+
+class LeaseLost(Refuse):
+    """Another worker took the entry over, or it was withdrawn: what this worker did no longer counts."""
+
+
+class ChannelFault:
+    """What every channel fault carries: `code`, a short word that the delivery history may keep."""
+
+    code: str
+
+
+class ChannelDown(ChannelFault, Retry):
+    """The other side did not answer, or asked to be tried later."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ChannelRefused(ChannelFault, Refuse):
+    """The other side will never take this message."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ChannelUnsafe(ChannelFault, TellPerson):
+    """The way to the recipient is not protected as it must be: no TLS, a certificate that does not verify."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
