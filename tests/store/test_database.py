@@ -1,0 +1,92 @@
+"""Is the store right on both databases, and does it survive what happens to databases?"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from store import migrate
+from store.claims import claim
+from store.database import Database, sqlite_url
+from store.errors import AlreadyDone, DatabaseBroken, DatabaseBusy
+from store.tables import metadata, run_claim
+
+
+def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
+    assert migrate.drift(database) == []
+    assert migrate.current(database) == migrate.newest()
+
+
+def test_migrations_run_down_and_up_again(database: Database) -> None:
+    migrate.downgrade(database, "base")
+    assert migrate.current(database) is None
+    with pytest.raises(DatabaseBroken, match="warmlink upgrade"):
+        migrate.require_current(database)
+    migrate.upgrade(database)
+    migrate.require_current(database)
+
+
+def test_instants_come_back_in_utc(database: Database, now: datetime) -> None:
+    local = now.astimezone(timezone(timedelta(hours=-4)))
+    with database.write() as conn:
+        conn.execute(insert(run_claim).values(job="j", slot=local, claimed_at=local, worker="w"))
+    with database.read() as conn:
+        assert conn.execute(select(run_claim.c.slot)).scalar_one() == now
+
+
+def test_an_instant_without_offset_is_refused(database: Database, now: datetime) -> None:
+    naive = now.replace(tzinfo=None)
+    with pytest.raises(Exception, match="without offset"), database.write() as conn:
+        conn.execute(insert(run_claim).values(job="j", slot=naive, claimed_at=now, worker="w"))
+
+
+def test_a_block_that_raises_leaves_nothing(database: Database, now: datetime) -> None:
+    with pytest.raises(RuntimeError), database.write() as conn:
+        conn.execute(insert(run_claim).values(job="j", slot=now, claimed_at=now, worker="w"))
+        raise RuntimeError
+    with database.read() as conn:
+        assert conn.execute(select(run_claim)).all() == []
+
+
+def test_a_slot_is_claimed_once(database: Database, now: datetime) -> None:
+    assert claim(database, "cycle", now, "a", now)
+    assert not claim(database, "cycle", now, "b", now)
+    assert claim(database, "cycle", now + timedelta(minutes=5), "b", now)
+
+
+def test_faults_name_no_values(database: Database, now: datetime) -> None:
+    row = {"job": "j", "slot": now, "claimed_at": now, "worker": "Marisol"}
+    with database.write() as conn:
+        conn.execute(insert(run_claim).values(**row))
+    with pytest.raises(AlreadyDone) as caught, database.write() as conn:
+        conn.execute(insert(run_claim).values(**row))
+    assert "Marisol" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_sqlite_keeps_what_it_committed(tmp_path: Path) -> None:
+    database = Database(sqlite_url(tmp_path / "x.db"))
+    with database.read() as conn:
+        modes = [conn.execute(text(f"PRAGMA {p}")).scalar() for p in ("journal_mode", "synchronous", "foreign_keys")]
+    assert modes == ["wal", 2, 1]
+    database.close()
+
+
+def test_a_locked_sqlite_asks_to_be_tried_again(tmp_path: Path, now: datetime) -> None:
+    path = tmp_path / "x.db"
+    database = Database(sqlite_url(path))
+    metadata.create_all(database.engine)
+    database.close()
+    impatient = Database(sqlite_url(path) + "?timeout=0")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(DatabaseBusy), impatient.write() as conn:
+            conn.execute(insert(run_claim).values(job="j", slot=now, claimed_at=now, worker="w"))
+    finally:
+        holder.close()
+        impatient.close()
