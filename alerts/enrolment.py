@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, or_, select, update
 
 from alerts.errors import KeyRefused, NoUsableKey
 from alerts.keys import PublicKey
 from records.ids import StaffId
+from store import staff as directory
+from store.staff import StaffKey
 from store.tables import staff_key
 
 
@@ -32,53 +32,42 @@ def enrol(conn: Connection, staff: StaffId, key: PublicKey, *, now: datetime, ex
     """
     if expires is not None and expires <= now:
         raise KeyRefused("the key's expiry has passed")
-    row = {"kid": key.kid, "staff": staff, "public_jwk": dict(key.jwk), "added_at": now, "expires_at": expires}
-    insert = postgresql_insert if conn.dialect.name == "postgresql" else sqlite_insert
-    if conn.execute(insert(staff_key).values(row).on_conflict_do_nothing()).rowcount:
+    found = directory.key(conn, key.kid)
+    if found is None:
+        directory.add_key(conn, StaffKey(key.kid, staff, dict(key.jwk), expires, None), now)
         return True
-    found = conn.execute(select(staff_key).where(staff_key.c.kid == key.kid)).one()
     _check_same(found, staff, now)
     return False
 
 
 def revoke(conn: Connection, kid: str, *, now: datetime) -> None:
     """From now on nothing is sealed to this key. Raises KeyRefused if there is no such key; repeating is harmless."""
-    done = conn.execute(
+    if directory.key(conn, kid) is None:
+        raise KeyRefused(f"no key {kid} is enrolled")
+    conn.execute(
         update(staff_key).where(staff_key.c.kid == kid, staff_key.c.revoked_at.is_(None)).values(revoked_at=now)
     )
-    if not done.rowcount and not conn.execute(select(staff_key.c.kid).where(staff_key.c.kid == kid)).first():
-        raise KeyRefused(f"no key {kid} is enrolled")
 
 
 def usable_key(conn: Connection, staff: StaffId, *, now: datetime) -> PublicKey:
-    """The newest key in force. Raises NoUsableKey: the alert then waits in the inbox's queue and a person is told."""
-    row = conn.execute(
-        select(staff_key)
-        .where(staff_key.c.staff == staff, _in_force(now))
-        .order_by(staff_key.c.added_at.desc(), staff_key.c.kid)
-        .limit(1)
-    ).first()
-    if row is None:
-        raise NoUsableKey(f"{staff} has no key in force; enrol one, or reassign their alerts")
-    return PublicKey(row.kid, row.public_jwk)
+    """The newest key in force. Raises NoUsableKey: the alert then waits and a person is told. Never plaintext instead."""
+    for found in directory.usable_keys(conn, staff, now):
+        return PublicKey(found.kid, found.public_jwk)
+    raise NoUsableKey(f"{staff} has no key in force; enrol one, or reassign their alerts")
 
 
 def expiring(conn: Connection, *, now: datetime, within: timedelta) -> tuple[Expiring, ...]:
     """Keys in force that end soon, the soonest first."""
+    ends, revoked = staff_key.c.expires_at, staff_key.c.revoked_at
     rows = conn.execute(
         select(staff_key)
-        .where(_in_force(now), staff_key.c.expires_at <= now + within)
-        .order_by(staff_key.c.expires_at, staff_key.c.kid)
+        .where(ends > now, ends <= now + within, or_(revoked.is_(None), revoked > now))
+        .order_by(ends, staff_key.c.kid)
     )
     return tuple(Expiring(StaffId(row.staff), row.kid, row.expires_at) for row in rows)
 
 
-def _in_force(now: datetime) -> ColumnElement[bool]:
-    ends = staff_key.c.expires_at
-    return and_(staff_key.c.added_at <= now, staff_key.c.revoked_at.is_(None), or_(ends.is_(None), ends > now))
-
-
-def _check_same(found: Row[tuple[object, ...]], staff: StaffId, now: datetime) -> None:
+def _check_same(found: StaffKey, staff: StaffId, now: datetime) -> None:
     if found.staff != staff:
         raise KeyRefused("this key is enrolled for someone else; a key belongs to one person")
     if found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):

@@ -5,6 +5,8 @@ Messages name a channel, a setting or an opaque reference. No message holds what
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from config.errors import Refuse, Retry, TellPerson
 
 
@@ -55,11 +57,12 @@ class ChannelFault:
 
 
 class ChannelDown(ChannelFault, Retry):
-    """The other side did not answer, or asked to be tried later."""
+    """The other side did not answer, or asked to be tried later: not before `not_before`, if it said so."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str, not_before: datetime | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.not_before = not_before
 
 
 class ChannelRefused(ChannelFault, Refuse):

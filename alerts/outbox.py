@@ -72,8 +72,9 @@ class Backoff:
     attempts: int = 100
 
     def wait(self, attempt_number: int, random: Random) -> timedelta:
-        doubled = self.first * 2 ** min(attempt_number - 1, 20)
-        return min(doubled, self.longest) * (0.5 + random() / 2)
+        doubled: timedelta = self.first * 2 ** min(attempt_number - 1, 20)
+        share: float = 0.5 + random() / 2
+        return min(doubled, self.longest) * share
 
 
 def enqueue(
@@ -121,13 +122,11 @@ def settle(
     Raises LeaseLost if the entry was taken over or withdrawn since: the caller must then roll back.
     """
     state, next_at = _resolve(taken, outcome, now, backoff or Backoff(), random)
-    values = {"state": state, "last_code": outcome.code, "lease_until": None}
-    if next_at is None:
-        values["done_at"] = now
-    else:
-        values["next_at"] = next_at
+    times = {"done_at": now} if next_at is None else {"next_at": next_at}
     held = and_(outbox.c.ref == taken.ref, outbox.c.fence == taken.fence, outbox.c.state == "leased")
-    if not conn.execute(update(outbox).where(held).values(**values)).rowcount:
+    if not conn.execute(
+        update(outbox).where(held).values(state=state, last_code=outcome.code, lease_until=None, **times)
+    ).rowcount:
         raise LeaseLost(f"outbox entry {taken.ref} is no longer this worker's")
     _note(conn, taken.ref, now, "retry" if state == "queued" else state, outcome.code)
 

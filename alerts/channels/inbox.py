@@ -1,0 +1,51 @@
+"""The inbox inside the product: sealed text in a table, which only the recipient's browser can open."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from alerts.channels.parcel import Parcel, Receipt
+from records.ids import AlertRef
+from store.tables import inbox_item
+
+
+class Inbox:
+    """Writes in the very transaction that settles the outbox entry, so an alert appears exactly once."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def send(self, parcel: Parcel) -> Receipt:
+        row = {
+            "alert": parcel.alert,
+            "recipient": parcel.recipient,
+            "kid": parcel.sealed.kid,
+            "jwe": parcel.sealed.jwe,
+            "backup_jwe": parcel.sealed.backup_jwe,
+            "delivered_at": parcel.at,
+        }
+        insert = postgresql_insert if self._conn.dialect.name == "postgresql" else sqlite_insert
+        new = self._conn.execute(insert(inbox_item).values(row).on_conflict_do_nothing()).rowcount
+        return Receipt("stored" if new else "present")
+
+
+def destroy(conn: Connection, alert: AlertRef) -> bool:
+    """Take the content out of the inbox and keep the row, so that it is not delivered anew. True if there was content."""
+    gone = conn.execute(
+        update(inbox_item)
+        .where(inbox_item.c.alert == alert, inbox_item.c.jwe.is_not(None))
+        .values(jwe=None, backup_jwe=None)
+    )
+    return bool(gone.rowcount)
+
+
+def contents(conn: Connection, recipient: str) -> dict[AlertRef, str]:
+    """The sealed alerts that a recipient's inbox holds, oldest first."""
+    rows = conn.execute(
+        select(inbox_item.c.alert, inbox_item.c.jwe)
+        .where(inbox_item.c.recipient == recipient, inbox_item.c.jwe.is_not(None))
+        .order_by(inbox_item.c.delivered_at, inbox_item.c.alert)
+    )
+    return {AlertRef(row.alert): row.jwe for row in rows}
