@@ -132,7 +132,7 @@ def _released(t: Telling) -> str:
 
 def _court(t: Telling) -> str:
     court = t.facts.next_court_at
-    if court is None or court.at >= t.now:
+    if court is None or not t.passed(court):
         return _when(court, t)
     return t.words.values["past"].format(instant=t.words.instant(court))
 

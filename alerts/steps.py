@@ -52,12 +52,8 @@ def _step(name: str, t: Telling) -> Step:
 
 
 def _court_ahead(t: Telling) -> bool:
-    """A hearing of today that is known by its day only is still ahead."""
     court = t.facts.next_court_at
-    if court is None or "booking.court_date" not in t.allowed:
-        return False
-    end = court.at + timedelta(days=1) if court.quality is TimeQuality.DATE_ONLY else court.at
-    return end > t.now
+    return court is not None and "booking.court_date" in t.allowed and not t.passed(court)
 
 
 def _due(name: str, t: Telling) -> datetime | None:
