@@ -274,6 +274,7 @@ audit_leaf = Table(
     metadata,
     Column("position", BIG, primary_key=True, autoincrement=False),
     Column("entry", LargeBinary, nullable=False),  # canonical JSON, the very bytes that were hashed
+    Column("leaf_hash", LargeBinary, nullable=False),  # kept apart, so that an altered entry can be named
 )
 
 audit_head = Table(
@@ -289,6 +290,7 @@ audit_checkpoint = Table(
     "audit_checkpoint",
     metadata,
     Column("size", BIG, primary_key=True, autoincrement=False),
+    Column("frontier", LargeBinary, nullable=False),  # checking goes on from here instead of from the first entry
     Column("note", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("published_at", UtcDateTime),

@@ -1,0 +1,142 @@
+"""The writer: appends leaves in the caller's transaction, so that what happened and its proof commit or vanish together.
+
+One row, `audit_head`, holds the frontier. Whoever appends locks it until the transaction ends; writers therefore
+queue, positions have no gaps, and the log cannot fork. Append late in a transaction: the lock is held from there on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from audit.errors import LogBroken, ProofRefused
+from audit.leaves import Entry, Leaf
+from audit.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from store.tables import audit_head, audit_leaf
+
+_BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class TreeHead:
+    """How long the log is and the hash that stands for all of it."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry as the database keeps it, unchecked."""
+
+    position: int
+    entry: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """The one log of an installation. `origin` is its name in checkpoints: a URL without scheme, such as
+    `audit.example.org/warmlink`.
+    """
+
+    origin: str
+
+    def append(self, conn: Connection, leaves: Sequence[Leaf], at: datetime) -> range:
+        """Append in the caller's transaction and give the positions.
+
+        Nothing is durable before the caller commits; after a rollback the positions are given out again.
+        Raises LogBroken when the head row cannot be a head.
+        """
+        before = _locked_frontier(conn)
+        entries = [Entry(before.size + n, at, leaf).canonical() for n, leaf in enumerate(leaves)]
+        hashes = [leaf_hash(entry) for entry in entries]
+        if entries:
+            conn.execute(
+                insert(audit_leaf),
+                [
+                    {"position": before.size + n, "entry": entry, "leaf_hash": hashed}
+                    for n, (entry, hashed) in enumerate(zip(entries, hashes, strict=True))
+                ],
+            )
+            after = before.extend(hashes)
+            conn.execute(update(audit_head).values(size=after.size, frontier=after.pack()))
+        return range(before.size, before.size + len(entries))
+
+    def head(self, conn: Connection) -> TreeHead:
+        """The tree as this transaction sees it. An unused log has size 0."""
+        frontier = read_frontier(conn)
+        return TreeHead(frontier.size, frontier.root())
+
+    def inclusion(self, conn: Connection, position: int, size: int) -> tuple[bytes, ...]:
+        """The proof that entry `position` stands in the tree of `size`. Reads all leaf hashes of that tree."""
+        self._require(conn, size)
+        return inclusion_proof(position, size, lambda start, stop: leaf_hashes(conn, start, stop))
+
+    def consistency(self, conn: Connection, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the tree of `old` entries is the beginning of the tree of `new`."""
+        self._require(conn, new)
+        return consistency_proof(old, new, lambda start, stop: leaf_hashes(conn, start, stop))
+
+    def _require(self, conn: Connection, size: int) -> None:
+        have = read_frontier(conn).size
+        if size > have:
+            raise ProofRefused(f"the log has {have} entries, not {size}")
+
+
+def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEntry]:
+    """Entries of positions [start, stop) in order, as they are kept. Missing ones are simply not there."""
+    rows = conn.execute(
+        select(audit_leaf.c.position, audit_leaf.c.entry, audit_leaf.c.leaf_hash)
+        .where(audit_leaf.c.position >= start, audit_leaf.c.position < stop)
+        .order_by(audit_leaf.c.position)
+        .execution_options(yield_per=_BATCH)
+    )
+    for position, entry, hashed in rows:
+        yield StoredEntry(position, bytes(entry), bytes(hashed))
+
+
+def leaf_hashes(conn: Connection, start: int, stop: int) -> list[bytes]:
+    """Leaf hashes of positions [start, stop); LogBroken when one is missing."""
+    rows = conn.execute(
+        select(audit_leaf.c.leaf_hash)
+        .where(audit_leaf.c.position >= start, audit_leaf.c.position < stop)
+        .order_by(audit_leaf.c.position)
+    )
+    hashes = [bytes(hashed) for hashed in rows.scalars()]
+    if len(hashes) != stop - start:
+        raise LogBroken(f"the audit log lacks entries between {start} and {stop}")
+    return hashes
+
+
+def read_frontier(conn: Connection) -> Frontier:
+    """The frontier as this transaction sees it."""
+    return _read_frontier(conn, lock=False) or Frontier()
+
+
+def unpack_frontier(size: int, packed: bytes) -> Frontier:
+    try:
+        return Frontier.unpack(size, packed)
+    except ProofRefused as fault:
+        raise LogBroken(f"the kept frontier of {size} audit entries is damaged") from fault
+
+
+def _locked_frontier(conn: Connection) -> Frontier:
+    """The frontier, locked until the transaction ends. SQLite has locked the whole database by BEGIN IMMEDIATE."""
+    found = _read_frontier(conn, lock=True)
+    if found is None:
+        # The first append of all: two writers may both get here, so one of them inserts and the other waits.
+        make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+        conn.execute(make(audit_head).values(id=1, size=0, frontier=b"").on_conflict_do_nothing())
+        found = _read_frontier(conn, lock=True)
+    return found or Frontier()
+
+
+def _read_frontier(conn: Connection, *, lock: bool) -> Frontier | None:
+    query = select(audit_head.c.size, audit_head.c.frontier)
+    row = conn.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else unpack_frontier(row.size, bytes(row.frontier))
