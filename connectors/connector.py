@@ -1,0 +1,207 @@
+"""The connector: one feed's transport, format and mapping, and the pull of one delivery through all three."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.convert.bookings import BookingConverter, Origin
+from connectors.convert.roster import RosterConverter
+from connectors.delivery import Cursor, Delivery, Transport
+from connectors.errors import FeedMalformed, FeedUnavailable
+from connectors.rows import Format, Remark, Row, RowFault, Skip
+from connectors.schema import Mapping
+from records import BookingEvent, EventKind, FeedId, Flag, Instant, Op, OrgId, RosterEntry
+
+Record = BookingEvent | RosterEntry
+
+_WINDOW = 65_536
+"""Records of one delivery that are remembered to find repetitions: memory stays flat, however long the file."""
+
+
+_NO_ORG = OrgId("")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of each row: `rows == records + refused + duplicates`. Lines that are no rows are `skipped`."""
+
+    rows: int = 0
+    records: int = 0
+    flagged: int = 0
+    refused: int = 0
+    duplicates: int = 0
+    updates: int = 0
+    skipped: int = 0
+    remarks: list[str] = field(default_factory=list)
+    complete: bool = False
+    """The delivery was read to its end and is believed. Until then it says nothing about who is absent."""
+
+    @property
+    def refused_share(self) -> float:
+        return self.refused / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One feed. `org` is whose roster it is; a booking feed has none."""
+
+    feed_id: FeedId
+    transport: Transport
+    format: Format
+    mapping: Mapping
+    org: OrgId = _NO_ORG
+
+    def pull(self, cursor: Cursor | None, now: datetime) -> Iterator[Pull]:
+        """Deliveries after `cursor`, oldest first, each to be read, committed and acknowledged before the next."""
+        for delivery in self.transport.poll(cursor, now):
+            yield Pull(self, delivery, Instant(now))
+
+    @classmethod
+    def of(cls, feed_id: FeedId, transport: Transport, mapping: Mapping, org: OrgId = _NO_ORG) -> Connector:
+        """A connector with the format that its mapping declares."""
+        return cls(feed_id, transport, mapping.format, mapping, org)
+
+
+class Pull:
+    """One delivery. Read `items()` to the end, commit, then `acknowledge()`; or `refuse()` it as a whole."""
+
+    def __init__(self, connector: Connector, delivery: Delivery, received_at: Instant) -> None:
+        self._connector = connector
+        self._delivery = delivery
+        self._received_at = received_at
+        self.summary = Summary()
+
+    @property
+    def name(self) -> str:
+        return self._delivery.name
+
+    @property
+    def source_hash(self) -> str:
+        return self._delivery.source_hash
+
+    @property
+    def cursor(self) -> Cursor:
+        """The feed's cursor once this pull is committed."""
+        return self._delivery.cursor
+
+    def items(self) -> Iterator[Record | RowFault]:
+        """Records and faults as they are read, in the order of the file. Starts afresh each time it is called.
+
+        Raises `FeedMalformed` if the whole is not to be believed (perhaps only at its end: use `check` first where
+        nothing of a bad file may count), `FeedUnavailable` if the bytes cannot be had.
+        """
+        summary = self.summary = Summary()
+        try:
+            if self._delivery.size == 0:
+                raise FeedMalformed("the file has 0 bytes: the export failed, this is not an empty jail")  # noqa: TRY301 - it gets the feed's name below
+            yield from self._converted(summary)
+        except FeedMalformed as error:
+            raise FeedMalformed(f"{self._where()}: {error}") from error
+        except FeedUnavailable as error:
+            raise FeedUnavailable(f"{self._where()}: {error}", retry_after=error.retry_after) from error
+        except OSError as error:
+            raise FeedUnavailable(f"{self._where()}: reading broke off ({type(error).__name__})") from error
+        summary.complete = True
+
+    def check(self) -> Summary:
+        """Read the whole delivery once without keeping anything. Raises what `items` would raise."""
+        for _ in self.items():
+            pass
+        return self.summary
+
+    def acknowledge(self) -> None:
+        """Every record is committed. Raises `ValueError` before the delivery was read to its end."""
+        if not self.summary.complete:
+            raise ValueError(f"{self._where()}: not read to the end, so it must not be acknowledged")
+        self._delivery.acknowledge()
+
+    def refuse(self, reason: str) -> None:
+        """Set the delivery aside. `reason` names no person."""
+        self._delivery.refuse(reason)
+
+    def _where(self) -> str:
+        return f"feed {self._connector.feed_id}, {self._delivery.name}"
+
+    def _converted(self, summary: Summary) -> Iterator[Record | RowFault]:
+        mapping = self._connector.mapping
+        convert, repeats = self._converter(), _Repeats()
+        with closing(self._delivery.open()) as stream:
+            for item in self._connector.format.rows(stream, mapping.fields.columns()):
+                if isinstance(item, Skip):
+                    summary.skipped += 1
+                    continue
+                if isinstance(item, Remark):
+                    summary.remarks.append(item.reason)
+                    continue
+                found = repeats.judge(convert(item)) if isinstance(item, Row) else item
+                _count(summary, found)
+                if found is not None:
+                    yield found
+                if isinstance(found, RowFault):
+                    self._believe(summary, ahead=1000)
+        self._believe(summary, ahead=0)
+
+    def _believe(self, summary: Summary, ahead: int) -> None:
+        limit = self._connector.mapping.quarantine
+        if summary.refused >= limit.rows and summary.rows >= ahead and summary.refused_share > limit.share:
+            raise FeedMalformed(
+                f"{summary.refused} of {summary.rows} rows were refused: the file as a whole is not believed"
+            )
+
+    def _converter(self) -> Callable[[Row], Record | RowFault]:
+        connector = self._connector
+        origin = Origin(connector.feed_id, self._received_at, self._delivery.source_hash)
+        if connector.mapping.kind == "bookings":
+            return BookingConverter(connector.mapping, origin).convert
+        return RosterConverter(connector.mapping, origin, connector.org).convert
+
+
+def _count(summary: Summary, found: Record | RowFault | None) -> None:
+    summary.rows += 1
+    if found is None:
+        summary.duplicates += 1
+    elif isinstance(found, RowFault):
+        summary.refused += 1
+    else:
+        summary.records += 1
+        summary.flagged += bool(found.flags)
+        summary.updates += isinstance(found, BookingEvent) and found.op is Op.UPDATE
+
+
+class _Repeats:
+    """Finds what one delivery says twice: the same again is dropped, something new about the same is an update."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[str, str], str | RosterEntry] = OrderedDict()
+
+    def judge(self, found: Record | RowFault) -> Record | RowFault | None:
+        if isinstance(found, BookingEvent):
+            return self._booking(found)
+        return self._client(found) if isinstance(found, RosterEntry) else found
+
+    def _booking(self, event: BookingEvent) -> BookingEvent | None:
+        before = self._remember((event.agency, event.booking_number), event.content_hash)
+        if before == event.content_hash:
+            return None
+        if before is None or event.op is not Op.ADD:
+            return event
+        kind = EventKind.AMENDED if event.kind is EventKind.BOOKED else event.kind
+        return replace(event, op=Op.UPDATE, kind=kind)
+
+    def _client(self, entry: RosterEntry) -> RosterEntry | None:
+        content = replace(entry, source_line=0)
+        before = self._remember((entry.org, entry.client_id), content)
+        if before == content:
+            return None
+        return entry if before is None else replace(entry, flags=(*entry.flags, Flag("client_id", "repeated")))
+
+    def _remember(self, key: tuple[str, str], content: str | RosterEntry) -> str | RosterEntry | None:
+        before = self._last.pop(key, None)
+        self._last[key] = content
+        if len(self._last) > _WINDOW:
+            self._last.popitem(last=False)
+        return before

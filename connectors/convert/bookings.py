@@ -1,0 +1,285 @@
+"""Rows to booking events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from connectors.convert.dates import TimeReader, time_reader
+from connectors.convert.digest import content_hash
+from connectors.convert.identities import IdentityReader
+from connectors.convert.values import Values, compile_texts, repeated, tidy, yes_or_no
+from connectors.rows import Row, RowFault
+from connectors.schema import ChargeSource, Mapping, TimeSource
+from records import (
+    BookingEvent,
+    BookingNumber,
+    Charge,
+    Custody,
+    EventKind,
+    FacilityId,
+    FeedId,
+    Flag,
+    Identity,
+    Instant,
+    JailPersonId,
+    Op,
+)
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""How far ahead of ours a jail's clock may be before its news counts as from the future."""
+_ADULT = 18
+_CLOSING = (EventKind.SEALED, EventKind.CANCELLED, EventKind.MERGED)
+_NAMELESS = (*_CLOSING, EventKind.RELEASED)
+"""Events that are about a booking we know: they need its number, not a name."""
+
+_OPS = {op.value: op for op in Op}
+_KINDS = {kind.value: kind for kind in EventKind}
+_NO_TIME = frozenset({"impossible-time", "unreadable-time"})
+_RELEASE = frozenset({"released_at", "custody"})
+_CUSTODY = {custody.value: custody for custody in Custody}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What every event of one delivery has in common."""
+
+    feed: FeedId
+    received_at: Instant
+    source_hash: str
+
+
+class _Moments(NamedTuple):
+    booked_at: Instant | None
+    released_at: Instant | None
+    next_court_at: Instant | None
+
+
+class _Facts(NamedTuple):
+    """The plain texts of one row, in the order in which they are hashed."""
+
+    booking_number: str
+    agency: str
+    facility: str
+    person_id: str
+    old_person_id: str
+    state_id: str
+    fbi_number: str
+    event_id: str
+    op: str
+    event: str
+    custody: str
+    release_reason: str
+    court_type: str
+    medical_hold: str
+    holds: str
+
+    def __repr__(self) -> str:
+        return "<facts of a booking>"
+
+
+class BookingConverter:
+    """Compiled once per delivery, then called once per row."""
+
+    def __init__(self, mapping: Mapping, origin: Origin) -> None:
+        fields = mapping.bookings
+        if fields is None:
+            raise ValueError(f"mapping {mapping.name} is not one of bookings")
+        self._origin = origin
+        self._latest = origin.received_at.at + _CLOCKS_DIFFER
+        self._unknown = frozenset(mapping.unknown)
+        self._facilities = mapping.facilities
+        self._zones = {key: ZoneInfo(place.zone or mapping.zone) for key, place in mapping.facilities.items()}
+        self._zone = ZoneInfo(mapping.zone)
+        self._identities = IdentityReader(mapping, origin.received_at.at.date())
+        self._facts = compile_texts([(field, getattr(fields, field)) for field in _Facts._fields])
+        self._hold_split = fields.holds.split if fields.holds else ""
+        self._booked = _moment(fields.booked_at, mapping)
+        self._released = _moment(fields.released_at, mapping)
+        self._court_at = _moment(fields.next_court_at, mapping)
+        self._charges = _charge_reader(fields.charges)
+
+    def convert(self, row: Row) -> BookingEvent | RowFault:
+        """One event, or why there is none. Never raises for what a row may hold."""
+        flags: list[Flag] = []
+        values, spoilt = tidy(row.values, self._unknown)
+        if spoilt:
+            flags.extend(Flag(column, "control-character") for column in spoilt)
+        facts = _Facts._make(self._facts(values, flags))
+        if not facts.booking_number:
+            return RowFault(row.line, "booking_number", "no-booking-number", "the booking number is missing")
+        if _unexplained(facts, flags):
+            return RowFault(
+                row.line, "event", "unknown-code", "the operation or status is not in the mapping's code table"
+            )
+        moments, doubt = self._moments(values, flags, self._zones.get(facts.facility, self._zone))
+        if doubt:
+            return RowFault(row.line, "booked_at", doubt, "the booking time is not a time in the declared format")
+        kind, op = _kind(facts, moments)
+        identities = () if kind is EventKind.SEALED else self._identities.read(values, flags)
+        if not identities and kind not in _NAMELESS:
+            return _nameless(row.line, spoilt)
+        if self._facilities and facts.facility:
+            facts = self._placed(facts, flags)
+        charges = () if kind is EventKind.SEALED else self._charges(values)
+        return self._event(row.line, facts, moments, identities, charges, flags, kind=kind, op=op)
+
+    def _event(  # noqa: PLR0917 - the parts of one event, put together in one place
+        self,
+        line: int,
+        facts: _Facts,
+        moments: _Moments,
+        identities: tuple[Identity, ...],
+        charges: tuple[Charge, ...],
+        flags: list[Flag],
+        *,
+        kind: EventKind,
+        op: Op,
+    ) -> BookingEvent:
+        return BookingEvent(
+            feed=self._origin.feed,
+            agency=facts.agency,
+            booking_number=BookingNumber(facts.booking_number),
+            op=op,
+            kind=kind,
+            identities=identities,
+            content_hash=content_hash(facts, identities, moments, charges),
+            received_at=self._origin.received_at,
+            person_id=JailPersonId(facts.person_id) if facts.person_id else None,
+            old_person_id=JailPersonId(facts.old_person_id) if facts.old_person_id else None,
+            state_id=facts.state_id,
+            fbi_number=facts.fbi_number,
+            booked_at=moments.booked_at,
+            released_at=moments.released_at,
+            release_reason=facts.release_reason,
+            next_court_at=moments.next_court_at,
+            facility=FacilityId(facts.facility) if facts.facility else None,
+            custody=_CUSTODY.get(facts.custody) or _custody_of(kind, moments, flags),
+            holds=self._hold_codes(facts.holds) if facts.holds else (),
+            court_type=facts.court_type,
+            juvenile=_is_juvenile(facts.court_type, identities, moments.booked_at),
+            medical_hold=yes_or_no(facts.medical_hold) is True,
+            charges=charges,
+            flags=tuple(flags),
+            source_hash=self._origin.source_hash,
+            source_line=line,
+        )
+
+    def _moments(self, values: Values, flags: list[Flag], zone: ZoneInfo) -> tuple[_Moments, str]:
+        """The moments of the row; second, why the booking time refuses the row, if it does."""
+        booked, doubt = self._booked(values, zone)
+        if doubt in _NO_TIME:
+            return _Moments(None, None, None), doubt
+        booked = self._trusted("booked_at", booked, doubt, flags)
+        if booked is None:
+            flags.append(Flag("booked_at", "missing"))
+        released = self._trusted("released_at", *self._released(values, zone), flags)
+        court, doubt = self._court_at(values, zone)
+        if doubt:
+            flags.append(Flag("next_court_at", doubt))
+        if booked and released and released.at < booked.at:
+            flags.append(Flag("released_at", "released-before-booked"))
+        return _Moments(booked, released, court), ""
+
+    def _trusted(self, field: str, moment: Instant | None, doubt: str, flags: list[Flag]) -> Instant | None:
+        """The moment, doubted where it must be; one from the future is left out, so that it can never pass as fresh."""
+        if doubt:
+            flags.append(Flag(field, doubt))
+        if moment is not None and moment.at > self._latest:
+            flags.append(Flag(field, "future"))
+            return None
+        return moment
+
+    def _placed(self, facts: _Facts, flags: list[Flag]) -> _Facts:
+        place = self._facilities.get(facts.facility)
+        if place is None:
+            flags.append(Flag("facility", "unknown-code"))
+            return facts._replace(facility="")
+        return facts._replace(agency=place.agency or facts.agency)
+
+    def _hold_codes(self, text: str) -> tuple[str, ...]:
+        pieces = text.split(self._hold_split) if self._hold_split else [text]
+        return tuple(filter(None, (piece.strip() for piece in pieces)))
+
+
+def _unexplained(facts: _Facts, flags: list[Flag]) -> bool:
+    """Whether an operation or a status came with a code that the mapping does not explain: then nothing may follow from it."""
+    if flags and any(flag.field in {"op", "event"} for flag in flags):
+        return True
+    return bool((facts.op and facts.op not in _OPS) or (facts.event and facts.event not in _KINDS))
+
+
+def _kind(facts: _Facts, moments: _Moments) -> tuple[EventKind, Op]:
+    op = _OPS[facts.op] if facts.op else Op.ADD
+    if facts.event:
+        kind = _KINDS[facts.event]
+        return kind, Op.DELETE if kind is EventKind.SEALED else op
+    if op is Op.DELETE:
+        return EventKind.SEALED, op
+    if moments.released_at is not None or facts.custody == "released":
+        return EventKind.RELEASED, op
+    return (EventKind.AMENDED if op is Op.UPDATE else EventKind.BOOKED), op
+
+
+def _nameless(line: int, spoilt: object) -> RowFault:
+    if spoilt:
+        return RowFault(line, "name", "control-character", "the name holds a NUL or another control character")
+    return RowFault(line, "name", "no-name", "there is no name, or what stands in its place cannot be one")
+
+
+def _custody_of(kind: EventKind, moments: _Moments, flags: list[Flag]) -> Custody:
+    """What follows from the event where the source has no custody status of its own."""
+    if moments.released_at is not None or kind is EventKind.RELEASED:
+        return Custody.RELEASED
+    if kind in _CLOSING or (flags and any(flag.field in _RELEASE for flag in flags)):
+        return Custody.UNKNOWN
+    return Custody.IN_CUSTODY
+
+
+def _is_juvenile(court: str, identities: tuple[Identity, ...], booked_at: Instant | None) -> bool:
+    """A juvenile court, or younger than eighteen on the day of booking. A partial date of birth counts as its last day."""
+    if court.upper().startswith("JUV"):
+        return True
+    if booked_at is None or not identities or not (born := identities[0].birth_date):
+        return False
+    then = booked_at.at
+    if int(born[:4]) < then.year - _ADULT:
+        return False
+    latest = born + "9999-12-31"[len(born) :]
+    return latest > f"{then.year - _ADULT:04d}-{then.month:02d}-{then.day:02d}"
+
+
+def _moment(source: TimeSource | None, mapping: Mapping) -> Callable[[Values, ZoneInfo], tuple[Instant | None, str]]:
+    if source is None:
+        return lambda _values, _zone: (None, "")
+    read: TimeReader = time_reader(source.formats or mapping.times, offset_expected=source.offset == "expected")
+    column = source.column
+    return lambda values, zone: read(values.get(column, ""), zone)
+
+
+def _charge_reader(source: ChargeSource | None) -> Callable[[Values], tuple[Charge, ...]]:
+    if source is None:
+        return lambda _values: ()
+    if source.each:
+        each, code, text = source.each, source.code, source.text
+        return lambda values: tuple(
+            Charge(values.get(f"{path}.{code}", ""), values.get(f"{path}.{text}", ""))
+            for path in repeated(values, each)
+        )
+    column, split, between = source.column, source.split, source.between
+
+    def read(values: Values) -> tuple[Charge, ...]:
+        whole = values.get(column, "")
+        if not whole:
+            return ()
+        return tuple(_charge(piece.strip(), between) for piece in whole.split(split) if piece.strip())
+
+    return read
+
+
+def _charge(text: str, between: str) -> Charge:
+    code, _, words = text.partition(between) if between else (text, "", "")
+    return Charge(code.strip(), words.strip())

@@ -1,0 +1,218 @@
+"""Days of birth and moments of booking: declared formats only, nothing guessed, every doubt named.
+
+The format language is that of `strptime` (%Y %y %m %d %H %I %M %S %f %p %b %B %z) plus three words: `iso`,
+`epoch-s` and `epoch-ms`. `%m` and `%d` also take one digit, unless another number follows without a separator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from records import Instant, TimeQuality
+
+Doubt = str
+"""A stable code for what is wrong with a value; empty when nothing is."""
+
+DateReader = Callable[[str], tuple[str, Doubt]]
+"""Text to `YYYY-MM-DD`, `YYYY-MM` or `YYYY`; an impossible value becomes empty, with the doubt."""
+
+TimeReader = Callable[[str, ZoneInfo], tuple[Instant | None, Doubt]]
+"""Text and the zone it was written in, to an instant."""
+
+_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12}  # fmt: skip
+_WIDE = {
+    "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d{2})", "m": r"(?P<m>\d{1,2})", "d": r"(?P<d>\d{1,2})",
+    "H": r"(?P<H>\d{1,2})", "I": r"(?P<I>\d{1,2})", "M": r"(?P<M>\d{2})", "S": r"(?P<S>\d{2})",
+    "f": r"(?P<f>\d{1,6})", "p": r"(?P<p>[AaPp])\.?[Mm]\.?", "b": r"(?P<b>[A-Za-z]{3})[A-Za-z]*\.?",
+    "B": r"(?P<b>[A-Za-z]{3})[A-Za-z]*\.?", "z": r"(?P<z>Z|[+-]\d{2}:?\d{2})",
+}  # fmt: skip
+_TIGHT = {k: v.replace(r"\d{1,2}", r"\d{2}") for k, v in _WIDE.items()}
+_ISO_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.ASCII)
+_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}|XX))?(?:-XX)?", re.ASCII | re.IGNORECASE)
+_OLDEST = 120
+"""Years. Nobody older is booked or enrolled; 1900-01-01 and its kind are placeholders."""
+
+
+def compile_format(form: str) -> re.Pattern[str]:
+    """A strict pattern for one format. Raises `ValueError` for a directive that is not supported."""
+    parts = re.split(r"(%.)", form)  # literal, directive, literal, directive ... literal
+    built = [re.escape(parts[0])]
+    for index in range(1, len(parts), 2):
+        before = index > 1 and not parts[index - 1]
+        after = index + 2 < len(parts) and not parts[index + 1]
+        shapes = _TIGHT if before or after else _WIDE
+        if parts[index][1] not in shapes:
+            raise ValueError(f"'{parts[index]}' is not supported in a date format")
+        built += shapes[parts[index][1]], re.escape(parts[index + 1])
+    return re.compile("".join(built), re.ASCII)
+
+
+def conflicting(forms: Iterable[str]) -> bool:
+    """Whether two formats read the same text as different days: that would be a guess, so it is not allowed."""
+    orders = {"".join(re.findall("%([mdbB])", form)).replace("B", "b") for form in forms}
+    return {"md", "dm"} <= orders
+
+
+def day_reader(forms: Iterable[str], today: date, youngest: int = 0) -> DateReader:
+    """A reader of birth dates. Partial dates (`1990-02-XX`, `1974`) are legal in any feed.
+
+    A two-digit year is the latest that makes the person at least `youngest` years old. Remembers what it read,
+    for as long as the reader lives: few dates, many rows.
+    """
+    patterns = [_ISO_DAY if form == "iso" else compile_format(form) for form in forms]
+    newest = today.year - youngest
+    known: dict[str, tuple[str, Doubt]] = {"": ("", "")}
+
+    def read(text: str) -> tuple[str, Doubt]:
+        found = known.get(text)
+        if found is None:
+            found = known[text] = _read_day(text, patterns, today, newest)
+        return found
+
+    return read
+
+
+def _read_day(text: str, patterns: Iterable[re.Pattern[str]], today: date, newest: int) -> tuple[str, Doubt]:
+    for pattern in patterns:
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return _checked_day(match, today, newest)
+    partial = _PARTIAL.fullmatch(text)
+    if partial is None:
+        return "", "unreadable-date"
+    year, month = int(partial[1]), partial[2]
+    if not today.year - _OLDEST <= year <= today.year or (
+        month and month.upper() != "XX" and not 1 <= int(month) <= 12
+    ):
+        return "", "impossible-date"
+    return (f"{year:04d}-{month}" if month and month.upper() != "XX" else f"{year:04d}"), ""
+
+
+def _checked_day(match: re.Match[str], today: date, newest: int) -> tuple[str, Doubt]:
+    try:
+        day = date(*(_iso_parts(match) if match.re is _ISO_DAY else _parts(match, newest)))
+    except ValueError:
+        return "", "impossible-date"
+    if day > today:
+        return "", "future"
+    if day.year < today.year - _OLDEST:
+        return "", "placeholder"
+    return day.isoformat(), ""
+
+
+def _iso_parts(match: re.Match[str]) -> tuple[int, int, int]:
+    return int(match[1]), int(match[2]), int(match[3])
+
+
+def _parts(match: re.Match[str], newest: int) -> tuple[int, int, int]:
+    got = match.groupdict()
+    month = int(got["m"]) if got.get("m") else _MONTHS.get((got.get("b") or "").lower(), 0)
+    if got.get("Y"):
+        return int(got["Y"]), month, int(got["d"])
+    century = newest - newest % 100
+    year = century + int(got["y"])
+    return (year if year <= newest else year - 100), month, int(got["d"])
+
+
+def time_reader(forms: Iterable[str], *, offset_expected: bool = False) -> TimeReader:
+    """A reader of moments. A text without offset is local to the zone given with it.
+
+    `offset_expected`: the feed promises offsets, so one that lacks it is read as local time and doubted.
+    Ambiguous and skipped local times are read as `records.TimeQuality` says, and doubted.
+    """
+    steps = [_TIMES.get(form) or _by_pattern(compile_format(form)) for form in forms]
+
+    def read(text: str, zone: ZoneInfo) -> tuple[Instant | None, Doubt]:
+        if not text:
+            return None, ""
+        for step in steps:
+            try:
+                got = step(text)
+            except (ValueError, OverflowError):
+                return None, "impossible-time"
+            if got is not None:
+                break
+        else:
+            return None, "unreadable-time"
+        moment, whole_day = got
+        if moment.tzinfo is not None:
+            return Instant(moment, zone.key), ""
+        return _localised(moment, zone, whole_day=whole_day, offset_expected=offset_expected)
+
+    return read
+
+
+def _localised(
+    moment: datetime, zone: ZoneInfo, *, whole_day: bool, offset_expected: bool
+) -> tuple[Instant | None, Doubt]:
+    local = moment.replace(tzinfo=zone)
+    early, late = local.utcoffset(), local.replace(fold=1).utcoffset()
+    doubt = "no-offset" if offset_expected else ""
+    if early is None or late is None or early == late:
+        quality = TimeQuality.DATE_ONLY if whole_day else TimeQuality.EXACT
+        return Instant(local, zone.key, quality), doubt
+    if whole_day:
+        return Instant(local, zone.key, TimeQuality.DATE_ONLY), doubt
+    quality = TimeQuality.AMBIGUOUS if early > late else TimeQuality.NONEXISTENT
+    return Instant(local, zone.key, quality), quality.value + "-time"
+
+
+_Step = Callable[[str], "tuple[datetime, bool] | None"]
+"""Text to a moment and whether it names a day only; None if the text has another form, ValueError if impossible."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _iso_time(text: str) -> tuple[datetime, bool] | None:
+    """The extended form only (`2026-10-06T22:41-07:00`): a bare number or a week date is some other feed's format."""
+    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in _AFTER_DAY:
+        return None
+    return datetime.fromisoformat(text), len(text) == 10
+
+
+_AFTER_DAY = frozenset(("", "T", " "))
+
+
+def _epoch(digits: int, unit: timedelta) -> _Step:
+    pattern = re.compile(rf"\d{{{digits}}}", re.ASCII)
+    return lambda text: (_EPOCH + int(text) * unit, False) if pattern.fullmatch(text) else None
+
+
+_TIMES: dict[str, _Step] = {
+    "iso": _iso_time,
+    "epoch-s": _epoch(10, timedelta(seconds=1)),
+    "epoch-ms": _epoch(13, timedelta(milliseconds=1)),
+}
+
+
+def _by_pattern(pattern: re.Pattern[str]) -> _Step:
+    names = set(pattern.groupindex)
+    whole_day = not names & {"H", "I"}
+
+    def step(text: str) -> tuple[datetime, bool] | None:
+        match = pattern.fullmatch(text)
+        if match is None:
+            return None
+        got = match.groupdict("0")
+        year, month, day = _parts(match, newest=2069)
+        micros = int(got["f"].ljust(6, "0")) if "f" in names else 0
+        moment = datetime(year, month, day, _hour(got), int(got.get("M", 0)), int(got.get("S", 0)), micros)  # noqa: DTZ001 - the zone comes next
+        return (moment.replace(tzinfo=_offset(got["z"])) if "z" in names else moment), whole_day
+
+    return step
+
+
+def _hour(got: dict[str, str]) -> int:
+    if "I" not in got:
+        return int(got.get("H", 0))
+    hour = int(got["I"])
+    if not 1 <= hour <= 12:
+        raise ValueError("a twelve-hour clock has hours 1 to 12")
+    return hour % 12 + (12 if got.get("p", "a") in "pP" else 0)
+
+
+def _offset(text: str) -> tzinfo | None:
+    return datetime.strptime(text, "%z").tzinfo

@@ -1,0 +1,130 @@
+"""The identities of one row: the name of record first, then every alias with the same other facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+from connectors.convert.dates import DateReader, day_reader
+from connectors.convert.names import Name, NameReader, is_formula, name_reader
+from connectors.convert.values import Reader, Values, compile_texts, repeated, split_place, ssn_last4
+from connectors.schema import AliasSource, DateSource, Mapping
+from records import Flag, Identity
+
+NameOf = Callable[[Values, list[Flag]], Name]
+AliasesOf = Callable[[Values], Sequence[Name]]
+
+
+_PARTS = ("first", "middle", "last", "suffix")
+_OTHERS = ("sex", "ssn", "phone", "street", "city", "state", "zip")
+
+
+class IdentityReader:
+    """Compiled once per delivery. `read` gives the identities, none at all if the row has no usable name."""
+
+    def __init__(self, mapping: Mapping, today: date) -> None:
+        fields = mapping.fields
+        self._name = _name_of(mapping)
+        self._birth_date = _day(fields.birth_date, mapping, today)
+        self._others = compile_texts([(field, getattr(fields, field)) for field in _OTHERS])
+        self._place = fields.place.column if fields.place else ""
+        self._aliases = _alias_reader(fields.aliases) if fields.aliases else None
+
+    def read(self, values: Values, flags: list[Flag]) -> tuple[Identity, ...]:
+        """The name of record, then the aliases."""
+        first, middle, last, suffix = name = self._name(values, flags)
+        if not (first or last) or is_formula(first) or is_formula(last):
+            return ()
+        if not (first and last):
+            flags.append(Flag("name", "one-name-only"))
+        sex, ssn, phone, street, city, state, code = self._others(values, flags)
+        if self._place:
+            city, state, code = split_place(values.get(self._place, ""))
+        record = Identity(
+            first=first,
+            middle=middle,
+            last=last,
+            suffix=suffix,
+            birth_date=self._birth_date(values, flags),
+            sex=sex,
+            ssn4=_ssn4(ssn, flags) if ssn else "",
+            phone=phone,
+            street=street,
+            city=city,
+            state=state,
+            zip=code,
+        )
+        others = self._aliases(values) if self._aliases is not None else ()
+        return (record, *_also_known_as(record, name, others)) if others else (record,)
+
+
+def _ssn4(text: str, flags: list[Flag]) -> str:
+    last4, doubt = ssn_last4(text)
+    if doubt:
+        flags.append(Flag("ssn4", doubt))
+    return last4
+
+
+def _also_known_as(record: Identity, name: Name, aliases: Iterable[Name]) -> Iterator[Identity]:
+    """Each further name once, with the other facts of the record."""
+    seen = {name}
+    for alias in aliases:
+        if (alias.first or alias.last) and alias not in seen:
+            seen.add(alias)
+            yield replace(record, first=alias.first, middle=alias.middle, last=alias.last, suffix=alias.suffix)
+
+
+def _name_of(mapping: Mapping) -> NameOf:
+    fields = mapping.fields
+    if fields.name is not None:
+        column, take_apart = fields.name.column, name_reader(fields.name.order)
+        return lambda values, _flags: _whole(values.get(column, ""), take_apart)
+    read = compile_texts([(part, getattr(fields, part)) for part in _PARTS])
+    return lambda values, flags: Name._make(read(values, flags))
+
+
+def _whole(text: str, take_apart: NameReader) -> Name:
+    return Name(text) if is_formula(text) else take_apart(text)
+
+
+def _day(source: DateSource | None, mapping: Mapping, today: date) -> Reader:
+    if source is None:
+        return lambda _values, _flags: ""
+    return compile_day(source, "birth_date", day_reader(source.formats or mapping.dates, today, mapping.youngest))
+
+
+def compile_day(source: DateSource, field: str, reader: DateReader) -> Reader:
+    """The reader of a day in a column."""
+    column = source.column
+
+    def read(values: Values, flags: list[Flag]) -> str:
+        day, doubt = reader(values.get(column, ""))
+        if doubt:
+            flags.append(Flag(field, doubt))
+        return day
+
+    return read
+
+
+def _alias_reader(source: AliasSource) -> AliasesOf:
+    if source.each:
+        return lambda values: list(_repeated_names(source, values))
+    take_apart = name_reader(source.order)
+
+    def split(values: Values) -> Sequence[Name]:
+        whole = values.get(source.column, "")
+        pieces = whole.split(source.split) if whole and source.split else [whole]
+        return [take_apart(text) for piece in pieces if (text := piece.strip()) and not is_formula(text)]
+
+    return split
+
+
+def _repeated_names(source: AliasSource, values: Values) -> Iterator[Name]:
+    for number, path in enumerate(repeated(values, source.each)):
+        if not (source.skip_first and number == 0):
+            first, middle, last, suffix = (
+                values.get(f"{path}.{part}", "") if part else ""
+                for part in (source.first, source.middle, source.last, source.suffix)
+            )
+            yield Name(first, middle, last, suffix)
