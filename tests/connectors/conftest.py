@@ -20,3 +20,8 @@ def feeds() -> Path:
 @pytest.fixture(scope="session")
 def sample(feeds: Path) -> Callable[[str], bytes]:
     return lambda name: (feeds / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample_common() -> bytes:
+    return (Path(__file__).parents[3] / "shared" / "data" / "us_small" / "bookings.csv").read_bytes()
