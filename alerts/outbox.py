@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from alerts.errors import LeaseLost
+from alerts.once import insert_once
 from records.ids import AlertRef
 from store.tables import attempt, outbox
 
@@ -82,10 +81,7 @@ def enqueue(
 ) -> bool:
     """Queue an alert for a channel, once: False if this alert already has an entry for this channel."""
     row = {"ref": ref, "alert": alert, "channel": channel, "state": "queued", "attempts": 0, "fence": 0}
-    statement = (postgresql_insert if conn.dialect.name == "postgresql" else sqlite_insert)(outbox)
-    return bool(
-        conn.execute(statement.values(**row, next_at=not_before or now).on_conflict_do_nothing()).rowcount,
-    )
+    return insert_once(conn, outbox, **row, next_at=not_before or now)
 
 
 def claim(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from alerts.channels.parcel import Parcel, Receipt
+from alerts.once import insert_once
 from records.ids import AlertRef
 from store.tables import inbox_item
 
@@ -18,16 +17,16 @@ class Inbox:
         self._conn = conn
 
     def send(self, parcel: Parcel) -> Receipt:
-        row = {
-            "alert": parcel.alert,
-            "recipient": parcel.recipient,
-            "kid": parcel.sealed.kid,
-            "jwe": parcel.sealed.jwe,
-            "backup_jwe": parcel.sealed.backup_jwe,
-            "delivered_at": parcel.at,
-        }
-        insert = postgresql_insert if self._conn.dialect.name == "postgresql" else sqlite_insert
-        new = self._conn.execute(insert(inbox_item).values(row).on_conflict_do_nothing()).rowcount
+        new = insert_once(
+            self._conn,
+            inbox_item,
+            alert=parcel.alert,
+            recipient=parcel.recipient,
+            kid=parcel.sealed.kid,
+            jwe=parcel.sealed.jwe,
+            backup_jwe=parcel.sealed.backup_jwe,
+            delivered_at=parcel.at,
+        )
         return Receipt("stored" if new else "present")
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,6 @@ RFC7517_KEY = {
 
 def test_the_kid_is_the_thumbprint() -> None:
     """Recomputed here from RFC 7638, 3: SHA-256 over the required members in order, without blanks."""
-    from base64 import urlsafe_b64encode
-    from hashlib import sha256
-
     members = ",".join(f'"{name}":"{RFC7517_KEY[name]}"' for name in ("crv", "kty", "x", "y"))
     expected = urlsafe_b64encode(sha256(f"{{{members}}}".encode()).digest()).rstrip(b"=").decode()
     assert PublicKey.enrol({**RFC7517_KEY, "kid": "mine", "use": "enc"}).kid == expected
@@ -59,7 +59,8 @@ def test_what_is_no_fit_key_is_refused_without_quoting_it(change: dict[str, Any]
 
 
 def test_key_files_open_for_their_owner_only(tmp_path: Path, keys: Keys) -> None:
-    for number, key in enumerate((keys.recipient, keys.signer)):
+    pairs: tuple[PrivateKey | Signer, ...] = (keys.recipient, keys.signer)
+    for number, key in enumerate(pairs):
         path = tmp_path / f"{number}.jwk"
         key.save(path)
         assert path.stat().st_mode & 0o777 == 0o600
@@ -74,8 +75,6 @@ def test_key_files_open_for_their_owner_only(tmp_path: Path, keys: Keys) -> None
 def test_files_that_hold_no_key_are_refused(tmp_path: Path, keys: Keys) -> None:
     signer, public, rubbish = tmp_path / "signer", tmp_path / "public", tmp_path / "rubbish"
     keys.signer.save(signer)
-    import json
-
     public.write_text(json.dumps(dict(keys.recipient.public.jwk)))
     rubbish.write_text("{}")
     for path in (signer, public, rubbish):
