@@ -1,0 +1,105 @@
+"""The block index: for each pass one sorted array of (blocking key, row), searched by bisection.
+
+Key and row share one 64-bit word, so that a pass costs eight bytes per entry and loads as a plain array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.batch import I32
+from matcher.hashing import U32, U64
+from matcher.passes import PASSES, slot_ranges
+
+_ROW = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+FOLD = 4
+"""The overlay is folded into the base once it is a FOLD-th of its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """What one pass found, and what its cap kept back."""
+
+    name: str
+    pairs: int
+    capped_blocks: int
+    """Blocks larger than the cap that some booking asked for."""
+    capped_pairs: int
+
+
+class _Sorted:
+    """One pass: a sorted base, a sorted overlay, and additions not sorted yet."""
+
+    def __init__(self) -> None:
+        self.base: U64 = np.zeros(0, np.uint64)
+        self.overlay: U64 = np.zeros(0, np.uint64)
+        self.fresh: list[U64] = []
+
+    def settle(self) -> None:
+        if self.fresh:
+            self.overlay = np.sort(np.concatenate([self.overlay, *self.fresh]))
+            self.fresh = []
+        if len(self.overlay) * FOLD > len(self.base):
+            self.base = np.sort(np.concatenate([self.base, self.overlay]))
+            self.overlay = np.zeros(0, np.uint64)
+
+
+class BlockIndex:
+    """All passes over one roster."""
+
+    def __init__(self) -> None:
+        self._passes = [_Sorted() for _ in PASSES]
+
+    def add(self, blocks: U32, first_row: int) -> None:
+        """Adds the blocking keys of rows `first_row` onward."""
+        rows = np.arange(first_row, first_row + len(blocks), dtype=np.uint64)
+        for held, (_, lo, hi) in zip(self._passes, slot_ranges(), strict=True):
+            entries = [(k[k != 0].astype(np.uint64) << _ROW) | rows[k != 0] for k in blocks[:, lo:hi].T]
+            held.fresh.append(np.concatenate(entries))
+
+    def pairs(self, blocks: U32) -> tuple[I32, I32, tuple[PassReport, ...]]:
+        """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report."""
+        found: list[U64] = []
+        reports = []
+        for held, (each, lo, hi) in zip(self._passes, slot_ranges(), strict=True):
+            held.settle()
+            asked = np.flatnonzero(blocks[:, lo:hi])
+            asking = (asked // (hi - lo)).astype(np.uint64)
+            keys = blocks[:, lo:hi].ravel()[asked].astype(np.uint64) << _ROW
+            pairs, blocked, dropped = _lookup((held.base, held.overlay), asking, keys, each.cap)
+            found.append(pairs)
+            reports.append(PassReport(each.name, len(pairs), blocked, dropped))
+        distinct = np.unique(np.concatenate(found))
+        i = (distinct >> _ROW).astype(np.int32)
+        return i, (distinct & _LOW).astype(np.int32), tuple(reports)
+
+    def nbytes(self) -> int:
+        return sum(p.base.nbytes + p.overlay.nbytes + sum(f.nbytes for f in p.fresh) for p in self._passes)
+
+
+def _lookup(parts: tuple[U64, U64], asking: U64, keys: U64, cap: int) -> tuple[U64, int, int]:
+    """Pairs of one pass as (asking row << 32 | held row), how many blocks were over the cap, and pairs lost to it."""
+    order = np.argsort(keys, kind="stable")
+    keys, asking = keys[order], asking[order]
+    spans = [(p, np.searchsorted(p, keys), np.searchsorted(p, keys | _LOW, side="right")) for p in parts if len(p)]
+    sizes = np.zeros(len(keys), np.int64)
+    for _, lo, hi in spans:
+        sizes += hi - lo
+    over = sizes > cap
+    pairs = [_spread(part, lo[~over], (hi - lo)[~over], asking[~over]) for part, lo, hi in spans]
+    joined = np.concatenate([np.zeros(0, np.uint64), *pairs])
+    return joined, len(np.unique(keys[over])), int(sizes[over].sum())
+
+
+def _spread(part: U64, lo: NDArray[np.int64], sizes: NDArray[np.int64], asking: U64) -> U64:
+    """Every entry of each span, beside the row that asked for it."""
+    total = int(sizes.sum())
+    if not total:
+        return np.zeros(0, np.uint64)
+    ends = np.cumsum(sizes)
+    at = np.arange(total) + np.repeat(lo - (ends - sizes), sizes)
+    return (np.repeat(asking, sizes) << _ROW) | (part[at] & _LOW)

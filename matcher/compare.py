@@ -1,0 +1,274 @@
+"""Pairs of encoded rows become agreement levels: the numpy reference kernel.
+
+Every function takes pointers of equal shape (pairs,) and returns one level per pair. Nothing here knows weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.batch import I32, Rows, Tables
+from matcher.hashing import U64
+from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain, Ssn4
+
+U8 = NDArray[np.uint8]
+Bool = NDArray[np.bool_]
+INITIAL_BITS = 20
+"""An initial has one bigram, so never more bits than that; two letters have three."""
+
+
+def fingerprints(filters: U64) -> U64:
+    """A 64-bit digest of each filter, so that equality costs one comparison (splitmix64 finaliser over the words)."""
+    total = np.zeros(len(filters), np.uint64)
+    for j in range(filters.shape[1]):
+        word = filters[:, j] + np.uint64(0x9E3779B97F4A7C15 * (j + 1) & 0xFFFFFFFFFFFFFFFF) + total
+        word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        total = word ^ (word >> np.uint64(31))
+    return total
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class View:
+    """Rows and tables of one side, with what comparisons need of every table entry."""
+
+    rows: Rows
+    tables: Tables
+    name_prints: U64
+    """(names, 3): digest of the whole and of its parts, 0 where there is no part."""
+    name_sizes: NDArray[np.uint16]
+    street_prints: U64
+    street_sizes: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, rows: Rows, tables: Tables) -> View:
+        whole = fingerprints(tables.name_filters)
+        prints = np.zeros((len(whole), 3), np.uint64)
+        prints[:, 0] = whole
+        for j in range(2):
+            at = tables.name_parts[:, j]
+            prints[at >= 0, 1 + j] = whole[at[at >= 0]]
+        return cls(
+            rows,
+            tables,
+            prints,
+            _sizes(tables.name_filters),
+            fingerprints(tables.street_filters),
+            _sizes(tables.street_filters),
+        )
+
+
+def _sizes(filters: U64) -> NDArray[np.uint16]:
+    return np.bitwise_count(filters).sum(axis=1).astype(np.uint16)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Compared:
+    """What a comparison saw of each pair: one level per field, and whose frequency counts."""
+
+    levels: U8
+    """(fields, pairs)."""
+    first: I32
+    """Entry of the roster's name table whose frequency weighs the first name; -1 for none."""
+    middle: I32
+    last: I32
+
+    def take(self, at: NDArray[Any]) -> Compared:
+        return Compared(self.levels[:, at], self.first[at], self.middle[at], self.last[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Dice similarities from which names are close, or similar."""
+
+    close: float
+    similar: float
+
+
+def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
+    """Levels of the pairs (left row i[p], right row j[p])."""
+    levels = np.zeros((len(FIELDS), len(i)), np.uint8)
+    a, b = left.rows, right.rows
+    names = {}
+    for field in ("first", "middle", "last"):
+        names[field] = _names(left, getattr(a, field)[i], right, getattr(b, field)[j], cuts)
+        levels[FIELD_NUMBER[field]] = names[field][0]
+    swap_first, swap_middle, swap_last = (names[f][1] for f in ("first", "middle", "last"))
+    _swaps(left, i, right, j, levels, (swap_first, swap_middle, swap_last))
+    for field in ("suffix", "sex", "phone"):
+        levels[FIELD_NUMBER[field]] = _plain(getattr(a, field)[i], getattr(b, field)[j])
+    levels[FIELD_NUMBER["dob"]] = _dobs(left.tables.dobs, a.dob[i], right.tables.dobs, b.dob[j])
+    levels[FIELD_NUMBER["ssn4"]] = _ssns(left.tables.ssns, a.ssn4[i], right.tables.ssns, b.ssn4[j])
+    levels[FIELD_NUMBER["address"]] = _addresses(left, i, right, j, cuts)
+    return Compared(levels, swap_first, swap_middle, swap_last)
+
+
+def _dice(
+    a: U64, na: NDArray[np.uint16], x: I32, b: U64, nb: NDArray[np.uint16], y: I32
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Dice similarity of filters a[x] and b[y], and the number of bits they share."""
+    common = np.bitwise_count(a[x] & b[y]).sum(axis=1, dtype=np.int64)
+    return 2.0 * common / (na[x].astype(np.float64) + nb[y]), common
+
+
+def _names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32]:
+    """Level of each pair of name entries, and the right-hand entry that agreed."""
+    both = (x >= 0) & (y >= 0)
+    levels = np.where(both, np.uint8(Name.DIFFER), np.uint8(Name.MISSING))
+    same = both & (left.name_prints[x, 0] == right.name_prints[y, 0])
+    levels[same] = Name.EXACT
+    who = y.copy()
+    rest = np.flatnonzero(both & ~same)
+    if len(rest):
+        levels[rest], who[rest] = _unequal_names(left, x[rest], right, y[rest], cuts)
+    return levels, who
+
+
+def _unequal_names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32]:
+    dice, common = _dice(left.tables.name_filters, left.name_sizes, x, right.tables.name_filters, right.name_sizes, y)
+    levels = np.full(len(x), Name.DIFFER, np.uint8)
+    levels[dice >= cuts.similar] = Name.SIMILAR
+    levels[dice >= cuts.close] = Name.CLOSE
+    part, who = _parts(left.name_prints[x], right, y)
+    levels[part] = Name.PART
+    short_x, short_y = left.name_sizes[x] <= INITIAL_BITS, right.name_sizes[y] <= INITIAL_BITS
+    held = common == np.minimum(left.name_sizes[x], right.name_sizes[y])
+    either = short_x | short_y
+    levels[either] = np.where(held[either], np.uint8(Name.INITIAL), np.uint8(Name.DIFFER))
+    levels[_nicknames(left.tables.name_groups, x, right.tables.name_groups, y)] = Name.NICKNAME
+    return levels, who
+
+
+def _parts(mine: U64, right: View, y: I32) -> tuple[Bool, I32]:
+    """Whether any part (or whole) of one is a part of the other, and which right-hand entry that is."""
+    theirs = right.name_prints[y]
+    found = np.zeros(len(y), bool)
+    who = y.copy()
+    some = np.flatnonzero((mine[:, 1] | mine[:, 2] | theirs[:, 1] | theirs[:, 2]) != 0)
+    if not len(some):
+        return found, who
+    equal = (mine[some][:, :, None] == theirs[some][:, None, :]) & (mine[some] != 0)[:, :, None]
+    column = equal.any(axis=1)
+    found[some] = column.any(axis=1)
+    which = column.argmax(axis=1)
+    entries = np.concatenate([y[some][:, None], right.tables.name_parts[y[some]]], axis=1)
+    who[some] = np.where(found[some], entries[np.arange(len(some)), which], y[some])
+    return found, who
+
+
+def _nicknames(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> Bool:
+    """Whether two names share a formal name."""
+    found = np.zeros(len(x), bool)
+    some = np.flatnonzero((a[x, 0] != 0) & (b[y, 0] != 0))
+    if len(some):
+        mine, theirs = a[x[some]], b[y[some]]
+        hit = np.zeros(len(some), bool)
+        for k in range(mine.shape[1]):
+            hit |= ((mine[:, k : k + 1] == theirs) & (mine[:, k : k + 1] != 0)).any(axis=1)
+        found[some] = hit
+    return found
+
+
+def _agrees(left: View, x: I32, right: View, y: I32) -> Bool:
+    """Names that are equal as wholes; false where either is unknown or an initial."""
+    known = (x >= 0) & (y >= 0) & (left.name_sizes[x] > INITIAL_BITS)
+    return known & (left.name_prints[x, 0] == right.name_prints[y, 0])
+
+
+def _swaps(left: View, i: I32, right: View, j: I32, levels: U8, who: tuple[I32, I32, I32]) -> None:
+    """Finds names in each other's field where the straight comparison failed, and corrects levels and entries."""
+    first, middle, last = (FIELD_NUMBER[f] for f in ("first", "middle", "last"))
+    weak = (Name.DIFFER, Name.SIMILAR, Name.MISSING, Name.INITIAL)
+    odd = np.flatnonzero(np.isin(levels[first], weak))
+    if not len(odd):
+        return
+    a, b = left.rows, right.rows
+    x, y = i[odd], j[odd]
+    # First and last exchanged: both must agree crosswise.
+    crossed = _agrees(left, a.first[x], right, b.last[y]) & _agrees(left, a.last[x], right, b.first[y])
+    at = odd[crossed]
+    levels[first, at] = levels[last, at] = Name.SWAPPED
+    who[0][at], who[2][at] = b.last[y[crossed]], b.first[y[crossed]]
+    # The middle name stands first on one side; the other pair of names must not contradict.
+    forward = _agrees(left, a.first[x], right, b.middle[y])
+    backward = _agrees(left, a.middle[x], right, b.first[y])
+    both = forward & backward
+    one = (forward | backward) & ~both & ~crossed
+    at = odd[both & ~crossed]
+    levels[first, at] = levels[middle, at] = Name.SWAPPED
+    who[0][at], who[1][at] = b.middle[y[both & ~crossed]], b.first[y[both & ~crossed]]
+    at = odd[one]
+    levels[first, at], levels[middle, at] = Name.SWAPPED, Name.MISSING
+    who[0][at] = np.where(forward[one], b.middle[y[one]], b.first[y[one]])
+
+
+def _plain(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> U8:
+    levels = np.where(x == y, np.uint8(Plain.EXACT), np.uint8(Plain.DIFFER))
+    levels[(x == 0) | (y == 0)] = Plain.MISSING
+    return levels
+
+
+def _dobs(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> U8:
+    both = (x >= 0) & (y >= 0)
+    levels = np.where(both, np.uint8(Dob.DIFFER), np.uint8(Dob.MISSING))
+    at = np.flatnonzero(both)
+    if len(at):
+        mine, theirs = a[:, 0][x[at]], b[:, 0][y[at]]
+        same = (mine == theirs) & (mine != 0)
+        levels[at[same]] = Dob.EXACT
+        rest = at[~same]
+        levels[rest] = _unequal_dobs(a[x[rest]], b[y[rest]])
+    return levels
+
+
+def _unequal_dobs(mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> U8:
+    same = (mine == theirs) & (mine != 0)
+    levels = np.full(len(mine), Dob.DIFFER, np.uint8)
+    levels[same[:, 2:5].any(axis=1)] = Dob.TWO_PARTS
+    levels[same[:, 6:15].any(axis=1)] = Dob.DIGIT
+    levels[same[:, 1]] = Dob.DAY_MONTH_SWAPPED
+    partial = (mine[:, 0] == 0) | (theirs[:, 0] == 0)
+    month_known = (mine[:, 3] != 0) & (theirs[:, 3] != 0)
+    agrees = np.where(month_known, same[:, 3], same[:, 5])
+    levels[partial] = np.where(agrees[partial], np.uint8(Dob.PARTIAL), np.uint8(Dob.DIFFER))
+    return levels
+
+
+def _ssns(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> U8:
+    both = (x >= 0) & (y >= 0)
+    levels = np.where(both, np.uint8(Ssn4.DIFFER), np.uint8(Ssn4.MISSING))
+    at = np.flatnonzero(both)
+    if len(at):
+        same = a[x[at]] == b[y[at]]
+        levels[at[same[:, 1:].any(axis=1)]] = Ssn4.DIGIT
+        levels[at[same[:, 0]]] = Ssn4.EXACT
+    return levels
+
+
+def _addresses(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> U8:
+    a, b = left.rows, right.rows
+    x, y = a.street[i], b.street[j]
+    both = (x >= 0) & (y >= 0)
+    zips, cities = _plain(a.zip[i], b.zip[j]), _plain(a.city[i], b.city[j])
+    levels = np.where(both, np.uint8(Address.MOVED), np.uint8(Address.ELSEWHERE))
+    levels = np.where(
+        cities == Plain.EXACT, np.where(both, np.uint8(Address.MOVED_CITY), np.uint8(Address.CITY)), levels
+    )
+    levels = np.where(zips == Plain.EXACT, np.where(both, np.uint8(Address.MOVED_ZIP), np.uint8(Address.ZIP)), levels)
+    levels[~both & (zips == Plain.MISSING) & (cities == Plain.MISSING)] = Address.MISSING
+    at = np.flatnonzero(both)
+    if len(at):
+        number = _plain(a.number[i[at]], b.number[j[at]])
+        same = left.street_prints[x[at]] == right.street_prints[y[at]]
+        dice, _ = _dice(
+            left.tables.street_filters, left.street_sizes, x[at], right.tables.street_filters, right.street_sizes, y[at]
+        )
+        near = dice >= cuts.similar
+        levels[at[same]] = Address.STREET_NAME
+        levels[at[near & ~same & (number == Plain.EXACT)]] = Address.STREET_CLOSE
+        levels[at[same & (number == Plain.EXACT)]] = Address.STREET
+    return levels

@@ -1,0 +1,63 @@
+"""Blocking passes: which combinations of facts make two people worth comparing.
+
+Every blocking key joins at least two facts under a keyed hash; a phonetic code or a birth year alone is never a
+key. Keys of one pass share a namespace, so that swapped names, half of a double name and nicknames still meet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FACTS = (
+    "dob",
+    "year",
+    "day",
+    "first",
+    "formal",
+    "last",
+    "part1",
+    "part2",
+    "head",
+    "tail",
+    "ssn4",
+    "phone",
+    "street",
+    "zip",
+)
+"""What passes are made of: `day` is month and day; `first`, `last`, `part1`, `part2` are phonetic codes; `formal` is
+the code of the first formal name a nickname stands for; `head` and `tail` are the initials of first and last name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One blocking pass: each slot is a combination of facts and gives one key per identity."""
+
+    name: str
+    slots: tuple[tuple[str, ...], ...]
+    cap: int
+    """Blocks with more roster rows than this are skipped and reported."""
+
+
+_PAIRS = (("first", "last"), ("formal", "last"), ("first", "part1"), ("first", "part2"))
+
+PASSES: tuple[Pass, ...] = (
+    Pass("dob+name", (("dob", "first"), ("dob", "formal"), ("dob", "last"), ("dob", "part1"), ("dob", "part2")), 500),
+    Pass("dob+initial", (("dob", "head"), ("dob", "tail")), 500),
+    Pass("first+last", _PAIRS, 200),
+    Pass("first+last+year", tuple((*pair, "year") for pair in _PAIRS), 500),
+    Pass("first+last+day", tuple((*pair, "day") for pair in _PAIRS), 500),
+    Pass("ssn4+more", (("ssn4", "year"), ("ssn4", "day"), ("ssn4", "first"), ("ssn4", "last")), 500),
+    Pass("phone+initial", (("phone", "head"), ("phone", "tail")), 100),
+    Pass("street+name", (("street", "first"), ("street", "year")), 100),
+)
+
+SLOTS = sum(len(p.slots) for p in PASSES)
+
+
+def slot_ranges() -> list[tuple[Pass, int, int]]:
+    """Each pass with its first slot and the slot after its last."""
+    found, at = [], 0
+    for each in PASSES:
+        found.append((each, at, at + len(each.slots)))
+        at += len(each.slots)
+    return found

@@ -1,0 +1,224 @@
+"""Batch linkage of two files in the common form, over encodings only and without a database.
+
+The text of a chunk is encoded and dropped before the next is read; what stays in memory are encodings and ids.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TextIO
+
+from config.errors import TellPerson
+from matcher import EncodedBatch, Encoder, LinkageKey, Model, RosterIndex, Verdict, link
+from matcher.evaluate import Accuracy, accuracy
+from matcher.verdict import BookingLinks
+
+CHUNK = 50_000
+"""Rows read and encoded at once."""
+BOOKINGS_AT_ONCE = 5_000
+
+COLUMNS = {
+    "first": "first_name", "middle": "middle_name", "last": "last_name", "suffix": "suffix", "birth_date": "dob",
+    "sex": "sex", "ssn4": "ssn_last4", "phone": "phone", "street": "street", "city": "city", "state": "state", "zip": "zip",
+}  # fmt: skip
+"""Identity field -> column of the common form. Only the names are required."""
+HEADINGS = ("booking_id", "client_id", "verdict", "match_weight", "probability", "margin", "levels")
+
+Progress = Callable[[str, int], None]
+"""Told the stage (`roster`, `bookings`, `link`) and how many rows of it are done."""
+
+
+def _silent(_stage: str, _done: int) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was left out: where and why, never what it said."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """What a batch linkage did. `accuracy` is there when the truth was given."""
+
+    clients: int
+    bookings: int
+    candidates: int
+    links: dict[Verdict, int]
+    """Links written, by verdict."""
+    verdicts: dict[Verdict, int]
+    """Bookings, by their best link's verdict."""
+    bad_rows: tuple[BadRow, ...]
+    model_hash: str
+    accuracy: Accuracy | None = None
+
+
+@dataclass(slots=True)
+class _Tally:
+    candidates: int = 0
+    bookings: int = 0
+    links: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    verdicts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
+    found: list[tuple[str, str, Verdict, float]] = field(default_factory=list)
+
+
+def run_link(
+    roster: Path,
+    bookings: Path,
+    out: Path,
+    truth: Path | None = None,
+    *,
+    model: Model,
+    key: LinkageKey,
+    exhaustive: bool = False,
+    kernel: Literal["numpy", "fast"] = "numpy",
+    progress: Progress = _silent,
+) -> LinkReport:
+    """Links `bookings` to `roster` and writes one line per link worth looking at to `out`.
+
+    Raises TellPerson for a file that cannot be read or lacks a required column; single bad rows are counted and
+    named by line in the report.
+    """
+    encoder, bad = Encoder(key, model), list[BadRow]()
+    index = _index(roster, encoder, RosterIndex(model, exhaustive=exhaustive, kernel=kernel), bad, progress)
+    tally = _Tally()
+    with _opened(out, "w") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(HEADINGS)
+        for ids, batch in _encoded(bookings, "booking_id", encoder, bad, "bookings", progress):
+            for lo in range(0, len(ids), BOOKINGS_AT_ONCE):
+                hi = min(lo + BOOKINGS_AT_ONCE, len(ids))
+                results = link(batch.slice(lo, hi), index)
+                _write(writer, ids[lo:hi], results, tally)
+                progress("link", tally.bookings)
+    measured = accuracy(tally.found, _pairs(truth)) if truth else None
+    return LinkReport(
+        len(index), tally.bookings, tally.candidates, tally.links, tally.verdicts, tuple(bad), model.hash, measured
+    )
+
+
+def _index(path: Path, encoder: Encoder, index: RosterIndex, bad: list[BadRow], progress: Progress) -> RosterIndex:
+    for ids, batch in _encoded(path, "client_id", encoder, bad, "roster", progress):
+        index.add(batch, ids)
+    return index
+
+
+def _write(writer: csv._writer, ids: Sequence[str], results: Sequence[BookingLinks], tally: _Tally) -> None:
+    for booking, result in zip(ids, results, strict=True):
+        tally.bookings += 1
+        tally.candidates += result.candidates
+        tally.verdicts[result.verdict] += 1
+        for each in result.links:
+            tally.links[each.verdict] += 1
+            tally.found.append((booking, each.client, each.verdict, each.probability))
+            numbers = (f"{each.weight:.3f}", f"{each.probability:.6g}", f"{each.margin:.3f}")
+            writer.writerow((booking, each.client, each.verdict.value, *numbers, each.levels_text))
+
+
+@contextmanager
+def _opened(path: Path, mode: Literal["r", "w"]) -> Iterator[TextIO]:
+    """A text file, gzipped where its name says so."""
+    try:
+        stream: TextIO
+        if path.suffix == ".gz":
+            stream = io.TextIOWrapper(gzip.open(path, f"{mode}b"), "utf-8-sig" if mode == "r" else "utf-8", newline="")
+        else:
+            stream = path.open(mode, encoding="utf-8-sig" if mode == "r" else "utf-8", newline="")
+    except OSError as error:
+        raise TellPerson(f"{path.name}: {error.strerror or 'cannot be opened'}") from error
+    with stream:
+        yield stream
+
+
+def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Line number, heading and fields of each row. Raises TellPerson where the file is not such a table."""
+    with _opened(path, "r") as stream:
+        reader = csv.reader(stream)
+        try:
+            heading = [name.strip().lower() for name in next(reader, [])]
+            missing = [name for name in required if name not in heading]
+            if missing:
+                raise TellPerson(f"{path.name}: no column {', '.join(missing)}")
+            for row in reader:
+                yield reader.line_num, heading, row
+        except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as error:
+            raise TellPerson(
+                f"{path.name}: unreadable after line {reader.line_num} ({type(error).__name__})"
+            ) from error
+
+
+def _encoded(
+    path: Path, id_column: str, encoder: Encoder, bad: list[BadRow], stage: str, progress: Progress
+) -> Iterator[tuple[list[str], EncodedBatch]]:
+    """Ids and encodings of the file's good rows, a chunk at a time."""
+    rows = _rows(path, (id_column, COLUMNS["first"], COLUMNS["last"]))
+    seen: set[str] = set()
+    done = 0
+    while chunk := list(islice(rows, CHUNK)):
+        heading = chunk[0][1]
+        good = [row for line, _, row in chunk if _good(path, line, heading, row, id_column, seen, bad)]
+        done += len(chunk)
+        if good:
+            columns = dict(zip(heading, map(list, zip(*good, strict=True)), strict=True))
+            yield columns[id_column], _encode(encoder, columns)
+        progress(stage, done)
+
+
+def _good(
+    path: Path, line: int, heading: list[str], row: list[str], id_column: str, seen: set[str], bad: list[BadRow]
+) -> bool:
+    """Whether a row can be used; if not, why not is noted."""
+    at = {name: i for i, name in enumerate(heading)}
+    reason = ""
+    if len(row) != len(heading):
+        reason = "wrong number of fields" if row else "empty line"
+    elif not (identifier := row[at[id_column]].strip()):
+        reason = f"no {id_column}"
+    elif identifier in seen:
+        reason = f"{id_column} seen before"
+    elif not (row[at[COLUMNS["first"]]].strip() or row[at[COLUMNS["last"]]].strip()):
+        reason = "no name"
+    else:
+        seen.add(identifier)
+    if reason:
+        bad.append(BadRow(path.name, line, reason))
+    return not reason
+
+
+def _encode(encoder: Encoder, columns: dict[str, list[str]]) -> EncodedBatch:
+    """Encodes a chunk; each name among the aliases is one more identity with the row's other facts."""
+    text = {name: columns[column] for name, column in COLUMNS.items() if column in columns}
+    aliases = columns.get("aliases")
+    if not aliases or not any(aliases):
+        return encoder.encode_columns(text)
+    names = [[a.split(None, 1) for a in value.split("|") if a.strip()] if value else [] for value in aliases]
+    counts = [1 + len(found) for found in names]
+    spread = {name: [v for v, n in zip(column, counts, strict=True) for _ in range(n)] for name, column in text.items()}
+    at = 0
+    for found in names:
+        for k, (first, *rest) in enumerate(found, 1):
+            spread["first"][at + k], spread["last"][at + k] = first, " ".join(rest)
+            if "middle" in spread:
+                spread["middle"][at + k] = ""
+        at += 1 + len(found)
+    return encoder.encode_columns(spread, counts)
+
+
+def _pairs(path: Path) -> set[tuple[str, str]]:
+    """The true (booking, client) pairs."""
+    pairs = set()
+    for _, heading, row in _rows(path, ("booking_id", "client_id")):
+        if len(row) == len(heading):
+            pairs.add((row[heading.index("booking_id")].strip(), row[heading.index("client_id")].strip()))
+    return pairs
