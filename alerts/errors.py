@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from config.errors import Refuse, Retry, TellPerson
+from config.errors import Refuse, Retry, TellPerson, WarmlinkError
 
 
 class NothingToSay(Refuse):
@@ -50,32 +50,25 @@ class LeaseLost(Refuse):
     """Another worker took the entry over, or it was withdrawn: what this worker did no longer counts."""
 
 
-class ChannelFault:
-    """What every channel fault carries: `code`, a short word that the delivery history may keep."""
+class ChannelFault(WarmlinkError):
+    """Base of what a channel raises. `code` is a short word that the delivery history may keep."""
 
-    code: str
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ChannelDown(ChannelFault, Retry):
     """The other side did not answer, or asked to be tried later: not before `not_before`, if it said so."""
 
     def __init__(self, message: str, code: str, not_before: datetime | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+        super().__init__(message, code)
         self.not_before = not_before
 
 
 class ChannelRefused(ChannelFault, Refuse):
     """The other side will never take this message."""
 
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
 
 class ChannelUnsafe(ChannelFault, TellPerson):
     """The way to the recipient is not protected as it must be: no TLS, a certificate that does not verify."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code

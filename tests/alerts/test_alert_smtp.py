@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from alerts.channels import Parcel, SmtpNotice, SmtpServer
 from alerts.channels.smtp import BODY, SUBJECT
 from alerts.demo_sink import MaildirSink
-from alerts.errors import ChannelDown, ChannelRefused, ChannelUnsafe
+from alerts.errors import ChannelDown, ChannelFault, ChannelRefused, ChannelUnsafe
 from config.errors import ConfigError
 from records import AlertRef, StaffId
 from tests.alerts.conftest import Tls
@@ -142,7 +142,7 @@ def answering(stage: str, answer: str, tls: Tls) -> Iterator[int]:
     ],
 )
 def test_answers_become_instructions(
-    tls: Tls, parcel: Parcel, stage: str, answer: str, fault: type[ChannelDown] | type[ChannelRefused]
+    tls: Tls, parcel: Parcel, stage: str, answer: str, fault: type[ChannelFault]
 ) -> None:
     with answering(stage, answer, tls) as port, pytest.raises(fault) as caught:
         SmtpNotice(server(port, tls)).send(parcel)
