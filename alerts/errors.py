@@ -50,7 +50,7 @@ class LeaseLost(Refuse):
     """Another worker took the entry over, or it was withdrawn: what this worker did no longer counts."""
 
 
-class ChannelFault(WarmlinkError):
+class ChannelFault(WarmlinkError):  # noqa: N818 - a branch of the tree, named like its leaves
     """Base of what a channel raises. `code` is a short word that the delivery history may keep."""
 
     def __init__(self, message: str, code: str) -> None:
