@@ -1,1 +1,76 @@
-"""Consent: who may learn what, and why. A pure evaluator over rules that are data."""
+"""Consent: who may learn what, and why. A pure evaluator over rules that are data.
+
+`decide(request, rulebook)` answers one request; `load_rulebook()` gives the packaged rules under a profile. Time comes
+in with the request. Service code builds requests from the typed facts; the border reads the published schema.
+"""
+
+from consent.decision import Decision, Reason, Verdict
+from consent.engine import decide
+from consent.facts import (
+    NO_CONTEXT,
+    Agreement,
+    AssignmentFacts,
+    BookingFacts,
+    BreakGlass,
+    ClientFacts,
+    ConsentRecord,
+    ContextFacts,
+    CourtOrder,
+    CustodyRequest,
+    DecisionRequest,
+    Discloser,
+    Emergency,
+    ExpiryEvent,
+    GlobalRevocation,
+    Guardian,
+    InvalidRequest,
+    OptOut,
+    Period,
+    ProgramFacts,
+    Provision,
+    RecipientEntry,
+    RecipientFacts,
+    Restriction,
+    Signer,
+    Via,
+    read_request,
+)
+from consent.rulebook import COUNTY, FLOOR, RuleBook, load_rulebook
+
+__all__ = [
+    "COUNTY",
+    "FLOOR",
+    "NO_CONTEXT",
+    "Agreement",
+    "AssignmentFacts",
+    "BookingFacts",
+    "BreakGlass",
+    "ClientFacts",
+    "ConsentRecord",
+    "ContextFacts",
+    "CourtOrder",
+    "CustodyRequest",
+    "Decision",
+    "DecisionRequest",
+    "Discloser",
+    "Emergency",
+    "ExpiryEvent",
+    "GlobalRevocation",
+    "Guardian",
+    "InvalidRequest",
+    "OptOut",
+    "Period",
+    "ProgramFacts",
+    "Provision",
+    "Reason",
+    "RecipientEntry",
+    "RecipientFacts",
+    "Restriction",
+    "RuleBook",
+    "Signer",
+    "Verdict",
+    "Via",
+    "decide",
+    "load_rulebook",
+    "read_request",
+]
