@@ -1,7 +1,6 @@
 """The log as a file that can be checked without this program, and proofs as files.
 
-Line 1 is a heading, then come checkpoints (one for each few hundred entries, so that a rewritten entry can be narrowed
-down), then the entries in order, each with the hash that was kept of it when it was written.
+Line 1 is a heading, then come checkpoints (so that a rewritten entry can be narrowed down), then the entries in order, each with the hash that was kept of it when it was written.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from audit.log import AuditLog, StoredEntry, stored_entries
 from audit.note import Note
 from store.tables import audit_checkpoint
 
-SPACING = 256
-"""At least so many entries lie between two checkpoints in the heading."""
+MOST_CHECKPOINTS = 1024
+"""In the heading: enough to narrow a careful forgery down to a thousandth of the log, few enough to check at once."""
 
 
 def log_lines(conn: Connection, origin: str, size: int) -> Iterator[bytes]:
@@ -73,9 +72,9 @@ def entry_line(conn: Connection, position: int) -> bytes:
 
 def _checkpoints(conn: Connection, size: int) -> Iterator[str]:
     known = select(audit_checkpoint.c.size, audit_checkpoint.c.note).where(audit_checkpoint.c.size <= size)
-    last = 0
+    spacing, last = max(1, size // MOST_CHECKPOINTS), 0
     for at, note in conn.execute(known.order_by(audit_checkpoint.c.size)).all():
-        if at - last >= SPACING:
+        if at - last >= spacing:
             last = at
             yield note
 

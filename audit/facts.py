@@ -95,5 +95,7 @@ REASON = pattern(r"(?=.{2,64}$)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEIDENTIFIED")
 CONSENT_FIELD = pattern(r"(?:agg|audit|booking|client|clinical|link|match|research)\.[a-z_]{2,40}")
 LEVEL = pattern(r"[a-z][a-z0-9_]{0,30}:[a-z][a-z0-9_]{0,30}")
 """A compared field and its agreement level, `last:close`."""
-NAME_IN_USE = pattern(r"[A-Za-z0-9][A-Za-z0-9._@/-]{0,63}")
-"""What an organisation calls its own staff, programmes, feeds, rule sets and keys. Never a client."""
+NAME_IN_USE = pattern(r"(?!\d{4}-\d\d-\d\d$)(?!\d{3}-\d\d-\d{4}$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What an organisation calls its own staff, programmes, feeds, rule sets and keys. Never a client: one word, and not in
+the form of a birth date or a social security number.
+"""

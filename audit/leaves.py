@@ -13,7 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from audit.errors import LeafRefused
-from audit.facts import Fact, read_instant, write_instant
+from audit.facts import COUNT, Fact, instant, read_instant, write_instant
 from audit.vocabulary import SHAPES, TYPES, Kind
 
 __all__ = ["VERSION", "Entry", "Kind", "Leaf", "canonical", "decode", "leaf"]
@@ -40,6 +40,10 @@ class Entry:
     position: int
     at: datetime
     leaf: Leaf
+
+    def __post_init__(self) -> None:
+        if COUNT(self.position) is None or instant(self.at) is None:
+            raise LeafRefused("an entry has a position from 0 on and an instant with an offset")
 
     def canonical(self) -> bytes:
         """The bytes that are hashed and kept: JSON, keys sorted, no blanks, whole numbers only, ASCII."""

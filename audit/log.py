@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.errors import LogBroken, ProofRefused
@@ -18,7 +18,7 @@ from audit.leaves import Entry, Leaf
 from audit.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from store.tables import audit_head, audit_leaf
 
-_BATCH = 2000
+_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,20 @@ class AuditLog:
 
 
 def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEntry]:
-    """Entries of positions [start, stop) in order, as they are kept. Missing ones are simply not there."""
-    rows = conn.execute(
+    """Entries of positions [start, stop) in order, as they are kept. Missing ones are simply not there.
+
+    Reads page by page, so that a reader may leave early and a long log never fills the memory.
+    """
+    page = (
         select(audit_leaf.c.position, audit_leaf.c.entry, audit_leaf.c.leaf_hash)
-        .where(audit_leaf.c.position >= start, audit_leaf.c.position < stop)
+        .where(audit_leaf.c.position >= bindparam("start"), audit_leaf.c.position < stop)
         .order_by(audit_leaf.c.position)
-        .execution_options(yield_per=_BATCH)
+        .limit(_PAGE)
     )
-    for position, entry, hashed in rows:
-        yield StoredEntry(position, bytes(entry), bytes(hashed))
+    while rows := conn.execute(page, {"start": start}).all():
+        for position, entry, hashed in rows:
+            yield StoredEntry(position, bytes(entry), bytes(hashed))
+        start = rows[-1].position + 1
 
 
 def leaf_hashes(conn: Connection, start: int, stop: int) -> list[bytes]:
