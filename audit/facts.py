@@ -37,6 +37,11 @@ def one_of(*codes: str) -> FactType:
     return pattern("|".join(map(re.escape, codes)))
 
 
+def any_of(codes: type[Enum]) -> FactType:
+    """One of the codes of an enumeration."""
+    return one_of(*(str(code.value) for code in codes))
+
+
 def many(item: FactType) -> FactType:
     """A set of facts of one type, kept as a sorted list so that equal sets have equal bytes."""
 
@@ -92,10 +97,20 @@ CODE = pattern(r"(?=.{2,64}$)[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
 """A code of ours in small letters: `timeout`, `booked_at.ambiguous`."""
 REASON = pattern(r"(?=.{2,64}$)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEIDENTIFIED")
 """A reason or obligation code of the consent rules: capitals joined by underscores."""
-CONSENT_FIELD = pattern(r"(?:agg|audit|booking|client|clinical|link|match|research)\.[a-z_]{2,40}")
-LEVEL = pattern(r"[a-z][a-z0-9_]{0,30}:[a-z][a-z0-9_]{0,30}")
+LEVEL = pattern(r"[a-z][a-z0-9_]{0,30}:[a-z][a-z0-9_-]{0,30}")
 """A compared field and its agreement level, `last:close`."""
-NAME_IN_USE = pattern(r"(?!\d{4}-\d\d-\d\d$)(?!\d{3}-\d\d-\d{4}$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-"""What an organisation calls its own staff, programmes, feeds, rule sets and keys. Never a client: one word, and not in
-the form of a birth date or a social security number.
+LABEL = pattern(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What an organisation calls its own feeds, rule sets, epochs, keys and sinks: one word."""
+PARTY = pattern(r"(?!\d{4}-\d\d-\d\d$)(?!\d{3}-\d\d-\d{4}$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+"""What an organisation calls its own staff, programmes and partners. Never a client: one word, and not in the form of
+a birth date or a social security number.
 """
+
+
+def as_code(text: str) -> str | None:
+    """The text if it can stand in a leaf as a code, and None, which leaves the fact out, if not.
+
+    For words that other systems choose, such as the column of a refused row: the log then says less, and the row is
+    still set aside.
+    """
+    return text if CODE(text) is not None else None

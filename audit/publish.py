@@ -89,8 +89,8 @@ def publish(
     log: AuditLog,
     signer: Signer,
     sinks: Sequence[Sink],
-    *,
     at: datetime,
+    *,
     retired: Sequence[VerifierKey] = (),
 ) -> list[int]:
     """Sign what is new and bring every checkpoint that waits to every sink. Gives the sizes that were published.

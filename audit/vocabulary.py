@@ -12,19 +12,23 @@ from enum import Enum
 
 from audit.facts import (
     CODE,
-    CONSENT_FIELD,
     COUNT,
     HASH,
+    LABEL,
     LEVEL,
-    NAME_IN_USE,
     NUMBER,
+    PARTY,
     REASON,
     REF,
     FactType,
+    any_of,
     instant,
     many,
     one_of,
 )
+from consent.vocabulary import FieldName, Purpose
+from consent.vocabulary import Kind as RecipientKind
+from records import EventKind, Op
 
 
 class Kind(Enum):
@@ -78,16 +82,17 @@ TYPES: Mapping[str, FactType] = {
     "weight_millibits": NUMBER,
     # instants
     **_each(instant, "deadline expires_at since until"),
-    # names that an organisation gives to what is its own
-    **_each(NAME_IN_USE, "approved_by by epoch feed kid org recipient recipient_org rule_set sink staff version via"),
+    # names that an organisation gives to its own people and parts, and to its own things
+    **_each(PARTY, "approved_by by org recipient recipient_org staff via"),
+    **_each(LABEL, "epoch feed kid rule_set sink version"),
     # codes of other rooms
     **_each(CODE, "channel code field report"),
-    "fields": many(CONSENT_FIELD),
+    "fields": many(any_of(FieldName)),
     "levels": many(LEVEL),
     "obligations": many(REASON),
     "reasons": many(REASON),
     "settings": many(CODE),
-    "withheld": many(CONSENT_FIELD),
+    "withheld": many(any_of(FieldName)),
     # closed lists
     "action": one_of(
         "acknowledge", "break_glass", "configure", "decide", "export", "login", "open", "send", "simulate", "view"
@@ -108,28 +113,19 @@ TYPES: Mapping[str, FactType] = {
         "hospitalised", "re-engaged", "info_sent_to_jail", "closed",
     ),
     "effect": one_of("permit", "redact", "deny"),
-    "event_kind": one_of(
-        "booked", "amended", "identity_changed", "transferred", "released", "cancelled", "sealed", "court_date", "merged"
-    ),
+    "event_kind": any_of(EventKind),
     "format": one_of("csv", "json", "text", "pdf", "fhir", "log"),
     "match_class": one_of("full", "adjudicated"),
     "method": one_of("password", "passkey", "oidc", "token", "terminal"),
-    "op": one_of("add", "update", "delete"),
+    "op": any_of(Op),
     "outcome": one_of("opened", "confirmed", "refused", "expired", "justified", "not_justified"),
     "part2": one_of("yes", "no"),
     "purge_reason": one_of(
         "sealed", "expunged", "cancelled", "retention", "match_window", "client_request", "entered_in_error", "withdrawn"
     ),
-    "purpose": one_of(
-        "TREAT", "COORD", "HOPERAT", "ETREAT", "MATCH", "CUSTODY", "CJMONITOR", "LEGAL", "AUDIT", "MEASURE", "HRESCH",
-        "PATRQT",
-    ),
+    "purpose": any_of(Purpose),
     "key_purpose": one_of("store", "linkage", "staff", "checkpoint", "backup", "witness", "master"),
-    "recipient_kind": one_of(
-        "program_staff", "admin_control_staff", "outside_provider", "jail_health", "custody_staff", "law_enforcement",
-        "supervision_officer", "court", "family", "emergency_medical", "linkage_system", "linkage_staff", "auditor",
-        "patient", "personal_representative", "analyst", "researcher",
-    ),
+    "recipient_kind": any_of(RecipientKind),
     "result": one_of(
         "complete", "unchanged", "refused", "unavailable", "delivered", "retry", "dead", "withdrawn", "ok", "failed"
     ),

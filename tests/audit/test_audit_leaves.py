@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.errors import LeafRefused
-from audit.facts import REF
+from audit.facts import REF, as_code
 from audit.leaves import Entry, Kind, Leaf, decode, leaf
 from audit.vocabulary import SHAPES, TYPES
 from records import EventKind, Op
@@ -37,6 +37,7 @@ PERSONAL = [
     "a" * 200,
 ]
 NOT_FACTS: list[object] = [1.5, float("nan"), True, -1, 2**60, b"bytes", {"a": 1}, object(), date(1990, 2, 14)]
+DASHED = {"1990-02-14", "123-45-6789"}
 OPEN_NAMES = {name for name, kind in TYPES.items() if kind("clinician-7") == "clinician-7" and kind("Garcia")}
 """Facts that hold what an organisation calls its own staff and systems: a single word gets through there."""
 
@@ -44,19 +45,47 @@ OPEN_NAMES = {name for name, kind in TYPES.items() if kind("clinician-7") == "cl
 @pytest.mark.parametrize("name", sorted(TYPES))
 def test_no_fact_takes_what_belongs_to_a_person(name: str) -> None:
     for word in PERSONAL:
-        if name not in OPEN_NAMES or word not in {"Garcia", "19900214", "6789"}:
+        if name not in OPEN_NAMES or word not in {"Garcia", "19900214", "6789", *DASHED}:
             assert TYPES[name](word) is None
             assert TYPES[name]([word]) is None
     for value in NOT_FACTS:
         assert TYPES[name](value) is None or (value == -1 and name.endswith("millibits"))
 
 
+@pytest.mark.parametrize("word", sorted(DASHED))
+def test_a_birth_date_or_number_is_no_party(word: str) -> None:
+    assert all(TYPES[name](word) is None for name in ("by", "staff", "recipient", "org", "via"))
+
+
 def test_only_names_of_staff_and_systems_are_open() -> None:
+    assert sorted(OPEN_NAMES) == [
+        *(
+            "approved_by",
+            "by",
+            "epoch",
+            "feed",
+            "kid",
+            "org",
+            "recipient",
+            "recipient_org",
+            "rule_set",
+            "sink",
+            "staff",
+        ),
+        *("version", "via"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["booked_at", "no-booking-number", "timeout"])
+def test_a_code_of_another_room_is_kept(text: str) -> None:
+    assert as_code(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "Last Name", "MSH", "Garcia", "1990-02-14"])
+def test_what_is_no_code_is_left_out_and_stops_nothing(text: str) -> None:
+    assert as_code(text) is None
     assert (
-        set(
-            "approved_by by epoch feed kid org recipient recipient_org rule_set sink staff version via".split()  # noqa: SIM905 - a list to read
-        )
-        == OPEN_NAMES
+        "field" not in leaf(Kind.QUARANTINE, feed="lkc", delivery=ref("d"), code="required", field=as_code(text)).facts
     )
 
 
