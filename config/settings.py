@@ -59,7 +59,7 @@ class AuditSettings(Section):
 
 class AlertSettings(Section):
     signing_key: Path = Field(Path("keys/sender.key"), description="Ed25519 key that signs alerts")
-    backup_key: Path | None = Field(None, description="public JWK that every alert is also sealed to")
+    backup_key: Path = Field(Path("keys/backup.pub.jwk"), description="public JWK that every alert is also sealed to")
     expires_days: int = Field(30, ge=1, le=365, description="a sealed alert is refused after this many days")
     lease_seconds: int = Field(60, ge=5, le=3600, description="how long a worker may hold an outbox entry")
 
@@ -117,7 +117,7 @@ class ProgramSettings(Section):
     covered_entity: bool = Field(description="45 CFR 160.103")
     admin_control_orgs: tuple[Name, ...] = ()
     jurisdiction: str | None = None
-    statutory_agency: tuple[str, ...] = ()
+    statutory_agency: tuple[Literal["TX_614_017"], ...] = ()
 
 
 class FacilitySettings(Section):

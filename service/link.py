@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal, Protocol, TextIO
 
 from config.errors import TellPerson
 from matcher import EncodedBatch, Encoder, LinkageKey, Model, RosterIndex, Verdict, link
@@ -30,6 +29,13 @@ COLUMNS = {
 }  # fmt: skip
 """Identity field -> column of the common form. Only the names are required."""
 HEADINGS = ("booking_id", "client_id", "verdict", "match_weight", "probability", "margin", "levels")
+
+
+class Writer(Protocol):
+    """The part of a CSV writer that is used here."""
+
+    def writerow(self, row: Iterable[object], /) -> object: ...
+
 
 Progress = Callable[[str, int], None]
 """Told the stage (`roster`, `bookings`, `link`) and how many rows of it are done."""
@@ -93,7 +99,7 @@ def run_link(
     encoder, bad = Encoder(key, model), list[BadRow]()
     index = _index(roster, encoder, RosterIndex(model, exhaustive=exhaustive, kernel=kernel), bad, progress)
     tally = _Tally()
-    with _opened(out, "w") as stream:
+    with _opened(out, _writing) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADINGS)
         for ids, batch in _encoded(bookings, "booking_id", encoder, bad, "bookings", progress):
@@ -114,7 +120,7 @@ def _index(path: Path, encoder: Encoder, index: RosterIndex, bad: list[BadRow], 
     return index
 
 
-def _write(writer: csv._writer, ids: Sequence[str], results: Sequence[BookingLinks], tally: _Tally) -> None:
+def _write(writer: Writer, ids: Sequence[str], results: Sequence[BookingLinks], tally: _Tally) -> None:
     for booking, result in zip(ids, results, strict=True):
         tally.bookings += 1
         tally.candidates += result.candidates
@@ -126,15 +132,23 @@ def _write(writer: csv._writer, ids: Sequence[str], results: Sequence[BookingLin
             writer.writerow((booking, each.client, each.verdict.value, *numbers, each.levels_text))
 
 
+def _reading(path: Path) -> TextIO:
+    """A text file to read, unzipped where its name says so; a byte-order mark is skipped."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")  # type: ignore[return-value]
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _writing(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "wt", encoding="utf-8", newline="")  # type: ignore[return-value]
+    return path.open("w", encoding="utf-8", newline="")
+
+
 @contextmanager
-def _opened(path: Path, mode: Literal["r", "w"]) -> Iterator[TextIO]:
-    """A text file, gzipped where its name says so."""
+def _opened(path: Path, how: Callable[[Path], TextIO]) -> Iterator[TextIO]:
     try:
-        stream: TextIO
-        if path.suffix == ".gz":
-            stream = io.TextIOWrapper(gzip.open(path, f"{mode}b"), "utf-8-sig" if mode == "r" else "utf-8", newline="")
-        else:
-            stream = path.open(mode, encoding="utf-8-sig" if mode == "r" else "utf-8", newline="")
+        stream = how(path)
     except OSError as error:
         raise TellPerson(f"{path.name}: {error.strerror or 'cannot be opened'}") from error
     with stream:
@@ -143,7 +157,7 @@ def _opened(path: Path, mode: Literal["r", "w"]) -> Iterator[TextIO]:
 
 def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
     """Line number, heading and fields of each row. Raises TellPerson where the file is not such a table."""
-    with _opened(path, "r") as stream:
+    with _opened(path, _reading) as stream:
         reader = csv.reader(stream)
         try:
             heading = [name.strip().lower() for name in next(reader, [])]

@@ -60,6 +60,11 @@ def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[Row[tuple[ob
     return conn.execute(select(link).where(link.c.booking == booking_ref).order_by(link.c.weight.desc())).all()
 
 
+def standing_links(conn: Connection) -> Sequence[Row[tuple[object, ...]]]:
+    """Every link that was not superseded."""
+    return conn.execute(select(link).where(link.c.superseded_at.is_(None)).order_by(link.c.ref)).all()
+
+
 def get_link(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
     return conn.execute(select(link).where(link.c.ref == ref)).one()
 
@@ -77,6 +82,10 @@ def add_decision(conn: Connection, row: DecisionRow, now: datetime) -> None:
 
 def decisions_of(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, ...]]]:
     return conn.execute(select(decision).where(decision.c.link == link_ref).order_by(decision.c.at)).all()
+
+
+def get_decision(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
+    return conn.execute(select(decision).where(decision.c.ref == ref)).one()
 
 
 def has_alert(conn: Connection, ref: AlertRef) -> bool:

@@ -1,0 +1,169 @@
+"""Rosters: taking a delivery in, and the standing index that bookings are linked against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from audit.leaves import Kind, Leaf, leaf
+from config import FeedSettings, TellPerson
+from connectors import Pull, RowFault
+from matcher import EncodedBatch, RosterIndex
+from records import BookingEvent, ClientRef, EnrolmentStatus, RosterEntry
+from service.engine import Engine
+from service.intake import DeliveryCounts, Intake
+from store import clients
+from store.clients import StoredClient
+from store.errors import AlreadyDone
+
+MATCHED = frozenset({EnrolmentStatus.ACTIVE, EnrolmentStatus.ON_HOLD})
+"""Enrolments whose clients are looked for. A discharged client stops matching; their history stays."""
+
+_CHUNK = 2_000
+T = TypeVar("T")
+
+
+class RosterShrunk(TellPerson):
+    """A roster lost more clients at once than is believable; nothing of it was taken over."""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChange:
+    """What a roster delivery did."""
+
+    listed: int
+    changed: int
+    retired: int
+
+
+def load_index(engine: Engine) -> RosterIndex:
+    """The index of every client who may be matched now, from the sealed store."""
+    index = RosterIndex(engine.model)
+    with engine.database.read() as conn:
+        for chunk in _chunks(c for c in clients.every(conn, engine.vault) if not c.retired and matched(c.entry)):
+            batches = [EncodedBatch.from_bytes(c.encoding) for c in chunk]
+            index.add(EncodedBatch.concat(batches), [c.ref for c in chunk], orgs=[c.entry.org for c in chunk])
+    return index
+
+
+def matched(entry: RosterEntry) -> bool:
+    return any(enrolment.status in MATCHED for enrolment in entry.enrolments)
+
+
+def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, now: datetime) -> RosterChange:
+    """Take over one roster delivery, whole or not at all, in one transaction.
+
+    Raises RosterShrunk, and whatever the feed's file raises. A client listed twice is merged; one whose programme is
+    not configured is set aside, because no rule can be asked about an unknown programme.
+    """
+    listed = _read(engine, pull, intake)
+    counts = DeliveryCounts.of(pull.summary, extra_refused=len(intake.faults) - pull.summary.refused)
+    with engine.database.read() as conn:
+        before = {c.ref: c for c in clients.every(conn, engine.vault, feed.org)}
+    active = {ref for ref, c in before.items() if not c.retired}
+    missing = sorted(active - listed.keys())
+    _believe(feed, len(active), len(missing), len(listed))
+    fresh = [(ref, e) for ref, e in listed.items() if _differs(before.get(ref), e)]
+    encoded = _encoded(engine, [e for _, e in fresh])
+    with engine.database.write() as conn:
+        for (ref, entry), encoding in zip(fresh, encoded, strict=True):
+            _put(engine, conn, StoredClient(ref, entry, encoding), now)
+        unchanged = listed.keys() - {ref for ref, _ in fresh}
+        clients.seen(conn, sorted(unchanged), now)
+        clients.retire(conn, missing, now)
+        change = RosterChange(len(listed), len(fresh), len(missing))
+        intake.finish(conn, counts, [_leaf(feed, intake, change)])
+    return change
+
+
+def _read(engine: Engine, pull: Pull, intake: Intake) -> dict[ClientRef, RosterEntry]:
+    listed: dict[ClientRef, RosterEntry] = {}
+    for item in pull.items():
+        if isinstance(item, RowFault):
+            intake.faults.append(item)
+        elif isinstance(item, RosterEntry):
+            if fault := _unknown_program(engine, item):
+                intake.faults.append(fault)
+                continue
+            ref = client_ref(engine, item)
+            listed[ref] = merged(listed[ref], item) if ref in listed else item
+        elif isinstance(item, BookingEvent):
+            raise TellPerson(f"feed {intake.feed} is a roster, but its mapping gives bookings")
+    return listed
+
+
+def client_ref(engine: Engine, entry: RosterEntry) -> ClientRef:
+    return ClientRef(engine.locator.ref("client", entry.org, entry.client_id))
+
+
+def merged(one: RosterEntry, two: RosterEntry) -> RosterEntry:
+    """One client from two rows of the same number: every name, enrolment and assignment of both."""
+    return replace(
+        one,
+        identities=tuple(dict.fromkeys(one.identities + two.identities)),
+        enrolments=tuple(dict.fromkeys(one.enrolments + two.enrolments)),
+        assignments=tuple(dict.fromkeys(one.assignments + two.assignments)),
+        flags=tuple(dict.fromkeys(one.flags + two.flags)),
+    )
+
+
+def _unknown_program(engine: Engine, entry: RosterEntry) -> RowFault | None:
+    unknown = [e.program for e in entry.enrolments if e.program not in engine.programs]
+    if not unknown:
+        return None
+    reason = "the programme is not configured; add it under [[programs]] and retry"
+    return RowFault(entry.source_line, "program", "unknown-program", reason)
+
+
+def _believe(feed: FeedSettings, active: int, missing: int, listed: int) -> None:
+    if active and (not listed or missing / active > feed.max_shrink):
+        raise RosterShrunk(
+            f"feed {feed.id}: {missing} of {active} clients are missing from the new roster, more than the"
+            f" {feed.max_shrink:.0%} that max_shrink allows; nothing was changed"
+        )
+
+
+def _differs(before: StoredClient | None, entry: RosterEntry) -> bool:
+    if before is None or before.retired:
+        return True
+    return replace(before.entry, source_line=0) != replace(entry, source_line=0)
+
+
+def _encoded(engine: Engine, entries: list[RosterEntry]) -> list[bytes]:
+    out: list[bytes] = []
+    for chunk in _chunks(iter(entries)):
+        batch = engine.encoder.encode([e.identities for e in chunk])
+        out += [batch.one(i).to_bytes() for i in range(len(batch))]
+    return out
+
+
+def _put(engine: Engine, conn: Connection, stored: StoredClient, now: datetime) -> None:
+    try:
+        clients.put(conn, engine.vault, stored, now)
+    except AlreadyDone:
+        engine.log.info("client.purged_not_revived", state="purged")
+
+
+def _leaf(feed: FeedSettings, intake: Intake, change: RosterChange) -> Leaf:
+    return leaf(
+        Kind.ROSTER,
+        org=feed.org,
+        delivery=intake.delivery,
+        result="complete" if change.changed or change.retired else "unchanged",
+        rows=change.listed,
+        clients=change.listed,
+        added=change.changed,
+        retired=change.retired,
+        quarantined=len(intake.faults),
+    )
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    source = iter(items)
+    while chunk := list(islice(source, _CHUNK)):
+        yield chunk

@@ -1,0 +1,179 @@
+"""init, run, status, explain, upgrade: what the county's IT does half a day a month."""
+
+from __future__ import annotations
+
+import os
+import socket
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from config import ConfigError
+from service import explain as explaining
+from service import schedule
+from service.cli.common import (
+    ConfigOption,
+    JsonOption,
+    NowOption,
+    engine_of,
+    out,
+    print_json,
+    settings_of,
+    table,
+    when,
+)
+from service.cycle import Cycle, CycleReport
+from service.engine import Engine, system_clock
+from service.setup import CONFIG_NAME, install
+from service.status import StatusPage
+from service.status import status as read_status
+from store import migrate
+from store.database import Database
+
+PANEL = "Operate"
+
+
+def register(app: typer.Typer) -> None:
+    for command in (init, run, status, explain, upgrade):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where the installation shall live.", metavar="DIR")],
+    profile: Annotated[
+        Literal["production", "development"], typer.Option(help="development allows --now and mail without TLS.")
+    ] = "production",
+) -> None:
+    """Make an installation: configuration, keys and an empty database in DIR."""
+    text = (files("config") / "samples" / "warmlink.toml").read_text("utf-8")
+    text = text.replace('profile = "production"', f'profile = "{profile}"')
+    made = install(folder, text, random=os.urandom, now=system_clock(), environment=os.environ)
+    out.print(f"Made an installation in [bold]{made.home}[/].")
+    out.print(f"  1. Move [bold]{made.backup_private}[/] to a safe: it opens every alert if a clinician's key is lost.")
+    out.print(f"  2. Keep a copy of [bold]{made.settings.keys.master}[/] apart from the database's backups.")
+    out.print(
+        f"  3. Describe your programmes and feeds in [bold]{folder / CONFIG_NAME}[/], then: warmlink config check"
+    )
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="One cycle, then stop.")] = False,
+    config: ConfigOption = None,
+    now: NowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Pull, link, decide, seal and send: once, or on the schedule until SIGTERM."""
+    if now is not None and not once:
+        raise ConfigError("--now goes with --once: a scheduler needs a clock that moves")
+    with engine_of(config, now) as engine:
+        if once:
+            _print(watched(engine), as_json=as_json)
+        else:
+            worker = f"{socket.gethostname()}.{os.getpid()}"
+            schedule.run_until_stopped(engine, worker, lambda report: _print(report, as_json=as_json))
+
+
+def watched(engine: Engine) -> CycleReport:
+    """One cycle, with a line that moves on a terminal and plain lines elsewhere."""
+    if not out.is_terminal:
+        return Cycle(engine).run()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task("starting")
+        return Cycle(engine, lambda stage, feed: bar.update(task, description=f"{stage} {feed}".strip())).run()
+
+
+def _print(report: CycleReport, *, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    tally, sent = report.tally, report.sent
+    out.print(
+        f"{when(report.started_at)}  deliveries {sum(report.deliveries.values())}, events {tally.events}"
+        f" (replayed {tally.replayed}), verdicts {_counts(tally.verdicts)}, decisions {_counts(tally.decisions)},"
+        f" alerts {tally.alerts}, delivered {_counts(sent.delivered)}"
+    )
+    if tally.nobody:
+        out.print(
+            f"  [yellow]{tally.nobody} matched with nobody assigned who could be told: see the roster's assignments[/]"
+        )
+    for code, count in sorted((sent.waiting + sent.dead).items()):
+        out.print(f"  [yellow]{count} not delivered: {code}[/]")
+    for feed, fault in report.faults.items():
+        out.print(f"  [red]{feed}:[/] {fault}", markup=True)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """One page: feeds, what waits for a person, deliveries, the audit log."""
+    with engine_of(config) as engine:
+        page = read_status(engine)
+        zone = ZoneInfo(engine.settings.zone)
+    if as_json:
+        print_json(page)
+    else:
+        _print_status(page, zone)
+    if not page.healthy:
+        raise typer.Exit(1)
+
+
+def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
+    out.print(f"[bold]{'All is well' if page.healthy else 'Something waits for a person'}[/], {when(page.at, zone)}\n")
+    rows = table("feed", "state", "last success", "#quarantined", "last fault")
+    for feed in page.feeds:
+        colour = {"ok": "green", "new": "white"}.get(feed.state, "red")
+        quarantined = str(page.quarantine.get(feed.feed, 0))
+        last = when(feed.last_ok_at, zone)
+        rows.add_row(feed.feed, f"[{colour}]{feed.state}[/]", last, quarantined, feed.last_error or "")
+    out.print(rows)
+    out.print(f"\nclients on the rosters  {page.clients}")
+    for name, counts in page.tally.items():
+        out.print(f"{name:<22}  {_counts(counts)}")
+    if page.oldest_waiting is not None:
+        out.print(f"oldest waiting since    {when(page.oldest_waiting, zone)}")
+    out.print(f"audit log               {page.audit_size} entries, root {page.audit_root[:16]}")
+
+
+def explain(
+    booking: Annotated[str, typer.Argument(help="The jail's booking number.", metavar="BOOKING")],
+    agency: Annotated[str | None, typer.Option(help="Which agency's number, where several use the same.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why someone was told, why nobody was, or that the booking was never received."""
+    with engine_of(config) as engine:
+        found = explaining.explain(engine, booking, agency)
+        zone, reasons = ZoneInfo(engine.settings.zone), engine.rulebook.reasons
+    if as_json:
+        print_json(found)
+        return
+    out.print(f"[bold]{found.answer.capitalize()}:[/] {found.because}.")
+    for at, feed, kind in found.received:
+        out.print(f"  {when(at, zone)}  {kind} from feed {feed}")
+    for link in found.links:
+        out.print(
+            f"\n  [bold]{link.verdict}[/] with client {link.client}: {link.weight:+.1f} bits, p = {link.probability:.4f}"
+        )
+        out.print("    " + ", ".join(f"{field} {level}" for field, level in link.levels.items() if level != "missing"))
+        for d in link.decisions:
+            out.print(f"    {when(d.at, zone)}  {d.stage:<5} {d.decision:<7} {d.recipient}")
+            for code in d.reasons:
+                out.print(f"      {code}: {reasons[code].words} ({reasons[code].citation})", soft_wrap=True)
+        for alert, recipient, state in link.alerts:
+            out.print(f"    alert {alert} to {recipient}: {state}")
+
+
+def upgrade(config: ConfigOption = None) -> None:
+    """Bring the database to this program's version."""
+    database = Database(settings_of(config).database_url())
+    before = migrate.current(database)
+    migrate.upgrade(database)
+    out.print(f"The database is at version {migrate.current(database)} (it was at {before}).")
+    database.close()

@@ -1,0 +1,147 @@
+"""Asking the consent rules and writing the answer down: at linking, at sending, at opening, always the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection
+
+from audit.leaves import Kind, Leaf, leaf
+from consent import ConsentRecord, Decision, DecisionRequest, Verdict
+from consent.facts import CONSENT_RECORD
+from consent.vocabulary import MatchTier
+from records import ClientRef, StaffMember
+from service.engine import Engine
+from service.requests import Question, ask
+from store import consents, findings
+from store.bookings import StoredBooking
+from store.clients import StoredClient
+from store.findings import DecisionRow
+
+_REQUEST = TypeAdapter(DecisionRequest)
+
+TIER = {"ALERT": MatchTier.PROBABLE, "REVIEW": MatchTier.POSSIBLE}
+"""How far a link can be trusted before a person has looked at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One link with both sides opened."""
+
+    link: str
+    verdict: str
+    client: StoredClient
+    booking: StoredBooking
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A recorded decision and the leaf that proves it."""
+
+    ref: str
+    decision: Decision
+    leaf: Leaf
+
+    @property
+    def permitted(self) -> bool:
+        return self.decision.decision is not Verdict.DENY
+
+
+def evaluate(
+    engine: Engine, conn: Connection, case: Case, recipient: StaffMember, *, stage: str, at: datetime
+) -> Answer:
+    """Decide, and keep the decision with its sealed input in the caller's transaction.
+
+    A decision of the same stage, recipient and instant is the same decision; the caller appends the leaf.
+    """
+    question = Question(
+        entry=case.client.entry,
+        booking=case.booking,
+        recipient=recipient,
+        tier=TIER[case.verdict],
+        consents=consents_of(conn, engine, case.client.ref),
+        programs=engine.programs,
+        jurisdiction=engine.settings.consent.jurisdiction,
+    )
+    decision, asked = ask(question, engine.rulebook, at)
+    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, at.isoformat())
+    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
+    findings.add_decision(conn, _row(engine, given), at)
+    return Answer(ref, decision, _leaf(engine, given))
+
+
+def consents_of(conn: Connection, engine: Engine, client: ClientRef) -> tuple[ConsentRecord, ...]:
+    """Every consent of the client as it stands now: of each form the last entry in the history."""
+    newest: dict[str, Mapping[str, object]] = {}
+    for entry in consents.history(conn, engine.vault, client):
+        newest[str(entry.record["id"])] = entry.record
+    return tuple(CONSENT_RECORD.validate_python(record) for record in newest.values())
+
+
+def input_bytes(asked: DecisionRequest | None) -> bytes:
+    """What was decided upon, in the published schema; null where facts were missing and nothing could be asked."""
+    return b"null" if asked is None else _REQUEST.dump_json(asked, by_alias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An answer on its way into the store and the log."""
+
+    ref: str
+    case: Case
+    recipient: StaffMember
+    stage: str
+    decision: Decision
+    body: bytes
+
+
+def _row(engine: Engine, given: _Given) -> DecisionRow:
+    decision = given.decision
+    return DecisionRow(
+        ref=given.ref,
+        link=given.case.link,
+        recipient=given.recipient.staff,
+        stage=given.stage,
+        decision=decision.decision.value,
+        reason_codes=sorted(decision.reason_codes),
+        fields_allowed=sorted(decision.fields_allowed),
+        obligations=sorted(decision.obligations),
+        consents=_consent_refs(engine, decision),
+        rule_set=decision.rule_set,
+        rule_set_hash=decision.rule_set_hash,
+        sealed_input=engine.vault.seal(given.body, place=f"decision/{given.ref}"),
+    )
+
+
+def _leaf(engine: Engine, given: _Given) -> Leaf:
+    decision = given.decision
+    return leaf(
+        Kind.DECISION,
+        decision=given.ref,
+        link=given.case.link,
+        booking=given.case.booking.ref,
+        client=given.case.client.ref,
+        recipient=given.recipient.staff,
+        recipient_kind="program_staff",
+        recipient_org=given.recipient.org,
+        purpose="TREAT",
+        stage=given.stage,
+        effect=decision.decision.value,
+        reasons=decision.reason_codes,
+        obligations=decision.obligations,
+        fields=decision.fields_allowed,
+        withheld=decision.fields_withheld,
+        consents=_consent_refs(engine, decision),
+        rule_set=decision.rule_set,
+        rule_set_hash=decision.rule_set_hash,
+        input_hash=sha256(given.body).hexdigest(),
+    )
+
+
+def _consent_refs(engine: Engine, decision: Decision) -> list[str]:
+    """A consent's own id is the provider's and stays sealed; the reference is ours."""
+    return sorted(engine.locator.ref("consent", consent) for consent in decision.consents_relied_on)

@@ -1,0 +1,109 @@
+"""The composition root: builds every object from the settings, once, and hands them to those who work with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from structlog.typing import FilteringBoundLogger
+
+from alerts.keys import PublicKey, Signer
+from audit.log import AuditLog
+from config import FacilitySettings, KeyUnavailable, Profile, ProgramSettings, Settings
+from consent import RuleBook, load_rulebook
+from matcher import Encoder, LinkageKey, Model, default_model
+from service import logs
+from service.keys import backup_key
+from store import migrate, vaults
+from store.database import Database
+from store.envelope import RandomBytes, Vault
+from store.keys import EnvironmentKeyProvider, FileKeyProvider, KeyProvider, KeyRing
+from store.locator import Locator
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything a cycle needs, ready. Made by `open_engine`; `close` when done."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    random: RandomBytes = field(repr=False)
+    locator: Locator
+    vault: Vault = field(repr=False)
+    linkage_key: LinkageKey
+    model: Model
+    rulebook: RuleBook
+    audit: AuditLog
+    log: FilteringBoundLogger = field(repr=False)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(self.linkage_key, self.model)
+
+    @cached_property
+    def signer(self) -> Signer:
+        return Signer.load(self.settings.at(self.settings.alerts.signing_key))
+
+    @cached_property
+    def backup(self) -> PublicKey:
+        return backup_key(self.settings)
+
+    @cached_property
+    def programs(self) -> Mapping[str, ProgramSettings]:
+        return {program.id: program for program in self.settings.programs}
+
+    @cached_property
+    def facilities(self) -> Mapping[str, FacilitySettings]:
+        return {facility.id.upper(): facility for facility in self.settings.facilities}
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_engine(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    random: RandomBytes = os.urandom,
+    environment: Mapping[str, str] | None = None,
+    log: FilteringBoundLogger | None = None,
+) -> Engine:
+    """Open an installation that `warmlink init` made. The master key is dropped as soon as the others are derived."""
+    database = Database(settings.database_url())
+    migrate.require_current(database)
+    ring = KeyRing.derive(key_provider(settings, environment or {}).master())
+    with database.read() as conn:
+        vault = vaults.load(conn, ring, random)
+    if vault is None:
+        raise KeyUnavailable("the database holds no data key; was it made by `warmlink init`?")
+    epoch = settings.keys.epoch
+    locator = Locator(ring.locator)
+    return Engine(
+        settings=settings,
+        database=database,
+        clock=clock,
+        random=random,
+        locator=locator,
+        vault=vault,
+        linkage_key=LinkageKey(epoch, locator.ref("linkage-key", epoch), ring.linkage_root(epoch)),
+        model=default_model(),
+        rulebook=load_rulebook(settings.consent.profile, dict(settings.consent.overrides)),
+        audit=AuditLog(settings.audit.origin),
+        log=log or logs.logger(clock),
+    )
+
+
+def key_provider(settings: Settings, environment: Mapping[str, str]) -> KeyProvider:
+    if settings.keys.provider == "environment":
+        return EnvironmentKeyProvider(environment, production=settings.profile is Profile.PRODUCTION)
+    return FileKeyProvider(settings.at(settings.keys.master))

@@ -1,0 +1,69 @@
+"""What an alert could say, gathered from the sealed booking and the sealed client. What it does say is decided elsewhere."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from alerts.content import AlertFacts, ConsentBasis, FacilityContact, MatchClass
+from consent import ConsentRecord, Decision
+from records import BookingEvent, Personal
+from service.disclosure import Case, consents_of
+from service.engine import Engine
+
+
+def alert_facts(engine: Engine, conn: Connection, case: Case, decision: Decision) -> AlertFacts:
+    event, entry = case.booking.event, case.client.entry
+    facility = _facility(engine, event)
+    return AlertFacts(
+        match=MatchClass.FULL,
+        zone=_zone(engine, event),
+        client=entry.display_name,
+        client_number=Personal(entry.client_id),
+        booked_at=event.booked_at,
+        released_at=event.released_at,
+        release_inferred=event.release_inferred,
+        facility=facility,
+        booking_number=event.booking_number,
+        custody=event.custody,
+        next_court_at=event.next_court_at,
+        charges=event.charges,
+        advance_directive_on_file=entry.advance_directive_on_file,
+        crisis_plan_on_file=entry.crisis_plan_on_file,
+        consent=_basis(engine, conn, case, decision),
+        link=engine.settings.mail.inbox_url,
+    )
+
+
+def _facility(engine: Engine, event: BookingEvent) -> FacilityContact | None:
+    if event.facility is None:
+        return None
+    known = engine.facilities.get(event.facility.upper())
+    return FacilityContact(known.name, known.phone) if known else FacilityContact(event.facility)
+
+
+def _zone(engine: Engine, event: BookingEvent) -> str:
+    known = engine.facilities.get(event.facility.upper()) if event.facility else None
+    return known.zone if known else engine.settings.zone
+
+
+def _basis(engine: Engine, conn: Connection, case: Case, decision: Decision) -> ConsentBasis | None:
+    """The consent that the decision relied on; of several the first by name, as the rules list them."""
+    records = {record.id: record for record in consents_of(conn, engine, case.client.ref)}
+    relied = [records[name] for name in sorted(decision.consents_relied_on) if name in records]
+    return basis(relied[0]) if relied else None
+
+
+def basis(record: ConsentRecord) -> ConsentBasis:
+    return ConsentBasis(
+        reference=record.id,
+        signed_on=_day(record.signed_at),
+        ends=_day(record.expires_at),
+        purposes=tuple(str(p.value) for p in record.purposes),
+        info=tuple(str(i.value) for i in record.info),
+    )
+
+
+def _day(moment: datetime | date | None) -> date | None:
+    return moment.date() if isinstance(moment, datetime) else moment

@@ -1,0 +1,105 @@
+"""Opening an alert: the third moment at which consent is asked, and the one at which somebody really learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts.content import AlertContent
+from alerts.keys import PrivateKey
+from alerts.seal import open_sealed
+from audit.leaves import Kind, Leaf, leaf
+from config import Refuse
+from records import AlertRef, StaffId, StaffMember
+from service.disclosure import evaluate
+from service.dispatch import case_of
+from service.engine import Engine
+from store import findings, inbox, staff
+
+
+class NotAvailable(Refuse):
+    """There is nothing to read here for this key. The same words for every reason: which one it was is in the audit log."""
+
+
+UNAVAILABLE = "there is no message here that this key may open"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLine:
+    """One message as a list shows it: nothing in it tells whom or what it is about."""
+
+    alert: AlertRef
+    recipient: str
+    state: str
+    created_at: datetime
+
+
+def inbox_lines(engine: Engine, recipient: str | None = None) -> Sequence[InboxLine]:
+    with engine.database.read() as conn:
+        rows: Any = findings.alerts_of(conn, recipient)
+        return [InboxLine(AlertRef(r.ref), r.recipient, r.state, r.created_at) for r in rows if r.state != "queued"]
+
+
+def open_alert(engine: Engine, ref: AlertRef, key: PrivateKey) -> AlertContent:
+    """What the message says, after asking consent once more. Raises NotAvailable, and the errors of a broken seal.
+
+    A refused attempt is in the audit log before the refusal is raised.
+    """
+    now = engine.clock()
+    with engine.database.write() as conn:
+        sealed, leaves = _admit(engine, conn, ref, key, now)
+        engine.audit.append(conn, leaves, now)
+    if sealed is None:
+        raise NotAvailable(UNAVAILABLE)
+    _, content = open_sealed(sealed, key, engine.signer.trusted, now=now)
+    return content
+
+
+def _admit(
+    engine: Engine, conn: Connection, ref: AlertRef, key: PrivateKey, now: datetime
+) -> tuple[str | None, list[Leaf]]:
+    """The sealed text if it may be read now, and what the log must say either way."""
+    alert: Any = findings.get_alert(conn, ref)
+    member = _reader(conn, key, now)
+    if alert is None or member is None or alert.recipient != member.staff:
+        return None, [_refused(["RECIPIENT_UNVERIFIED"], member, None if alert is None else ref)]
+    item, case = inbox.get(conn, ref), case_of(engine, conn, str(alert.link))
+    if item is None or item.jwe is None or item.kid != key.kid or case is None:
+        return None, [_refused(["BOOKING_SEALED"] if case is None else ["RECIPIENT_UNVERIFIED"], member, ref)]
+    answer = evaluate(engine, conn, case, member, stage="open", at=now)
+    if not answer.permitted:
+        return None, [answer.leaf, _refused(sorted(answer.decision.reason_codes), member, ref)]
+    if alert.state in {"delivered", "queued", "stuck"}:
+        findings.set_alert(conn, ref, state="opened", opened_at=now)
+    opened = leaf(
+        Kind.OPENING,
+        alert=ref,
+        by=member.staff,
+        decision=answer.ref,
+        client=case.client.ref,
+        booking=case.booking.ref,
+        kid=key.kid,
+        assigned="yes" if any(a.staff == member.staff for a in case.client.entry.assignments) else "no",
+    )
+    return item.jwe, [answer.leaf, opened]
+
+
+def _reader(conn: Connection, key: PrivateKey, now: datetime) -> StaffMember | None:
+    """Whose key this is, while it is in force."""
+    known = staff.key(conn, key.kid)
+    if (
+        known is None
+        or (known.revoked_at and known.revoked_at <= now)
+        or (known.expires_at and known.expires_at <= now)
+    ):
+        return None
+    return staff.get(conn, StaffId(known.staff))
+
+
+def _refused(reasons: Sequence[str], member: StaffMember | None, ref: AlertRef | None) -> Leaf:
+    by = member.staff if member else None
+    return leaf(Kind.REFUSED_ATTEMPT, action="open", reasons=reasons, by=by, alert=ref)

@@ -1,0 +1,206 @@
+"""Turns what the store knows into the question that the consent rules answer.
+
+Nothing is assumed in a client's favour or against them: a fact that is not known makes the request invalid, and an
+invalid request is denied by the rules themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from config import ProgramSettings
+from consent import (
+    NO_CONTEXT,
+    AssignmentFacts,
+    BookingFacts,
+    ClientFacts,
+    ConsentRecord,
+    Decision,
+    DecisionRequest,
+    ProgramFacts,
+    RecipientFacts,
+    RuleBook,
+    Verdict,
+    decide,
+)
+from consent.vocabulary import AssignmentRole, BookingStatus, ClientStatus, Kind, MatchTier, Purpose, Statute
+from records import Assignment, BookingEvent, Enrolment, EnrolmentStatus, RosterEntry, StaffMember
+from store.bookings import StoredBooking
+
+_STATUS = {"open": "active", "released": "active", "void": "void", "sealed": "sealed"}
+_ENROLLED = frozenset({EnrolmentStatus.ACTIVE, EnrolmentStatus.ON_HOLD})
+_ENDED = frozenset({EnrolmentStatus.FINISHED, EnrolmentStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Question:
+    """May this clinician be told that this client was booked?"""
+
+    entry: RosterEntry
+    booking: StoredBooking
+    recipient: StaffMember
+    tier: MatchTier
+    consents: tuple[ConsentRecord, ...]
+    programs: Mapping[str, ProgramSettings]
+    jurisdiction: str
+
+    def __repr__(self) -> str:
+        return f"<question about a booking for {self.recipient.staff}>"
+
+
+def ask(question: Question, rulebook: RuleBook, as_of: datetime) -> tuple[Decision, DecisionRequest | None]:
+    """The decision, and the request it was made upon for the record; no request where facts are missing.
+
+    A birth date that is known in part is asked about as its first and as its last day, and the answer that allows
+    less counts.
+    """
+    days = birth_days(question.entry)
+    if question.booking.event.booked_at is None or not days or not _known_programs(question):
+        return decide({}, rulebook), None
+    asked = [request(question, day, as_of) for day in days]
+    answers = [(decide(one, rulebook), one) for one in asked]
+    return min(answers, key=lambda answer: (answer[0].decision is not Verdict.DENY, len(answer[0].fields_allowed)))
+
+
+def request(question: Question, born: date, as_of: datetime) -> DecisionRequest:
+    programs = _known_programs(question)
+    return DecisionRequest(
+        as_of=as_of,
+        jurisdiction=question.jurisdiction,
+        purpose=Purpose.TREAT,
+        client=_client(question.entry, born),
+        programs=programs,
+        consents=question.consents,
+        booking=_booking(question.booking, question.tier),
+        recipient=_recipient(question.recipient, question.entry, programs, as_of),
+        context=NO_CONTEXT,
+        policy={},
+    )
+
+
+def birth_days(entry: RosterEntry) -> tuple[date, ...]:
+    """The day, or the first and the last day that a partial date of birth may mean; none if it is unknown."""
+    text = entry.identities[0].birth_date if entry.identities else ""
+    first = text + "0001-01-01"[len(text) :]
+    if not text:
+        return ()
+    try:
+        start = date.fromisoformat(first)
+    except ValueError:
+        return ()
+    if len(text) == len("YYYY-MM-DD"):
+        return (start,)
+    following = start.replace(year=start.year + 1) if len(text) == len("YYYY") else _next_month(start)
+    return (start, date.fromordinal(following.toordinal() - 1))
+
+
+def _next_month(day: date) -> date:
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def _client(entry: RosterEntry, born: date) -> ClientFacts:
+    return ClientFacts(
+        id=entry.client_id,
+        dob=born,
+        emancipated_at=None,
+        status=ClientStatus.ACTIVE,
+        died_at=None,
+        merged_from=(),
+        merged_into=None,
+        guardian=None,
+        assignments=tuple(_assignment(a) for a in entry.assignments),
+        opt_outs=(),
+        restrictions=(),
+        global_revocations=(),
+    )
+
+
+def _assignment(assignment: Assignment) -> AssignmentFacts:
+    covering = assignment.role == AssignmentRole.COVERING.value
+    return AssignmentFacts(
+        person_id=assignment.staff,
+        program_id=assignment.program,
+        role=AssignmentRole.COVERING if covering else AssignmentRole.PRIMARY,
+        since=assignment.starts,
+        until=assignment.ends,
+    )
+
+
+def _known_programs(question: Question) -> tuple[ProgramFacts, ...]:
+    """The programmes the client is in or was in. One that is not configured has unknown facts: then there is no answer."""
+    enrolled = [e for e in question.entry.enrolments if e.status in _ENROLLED | _ENDED]
+    if any(e.program not in question.programs for e in enrolled):
+        return ()
+    return tuple(_program(question.programs[e.program], e) for e in enrolled if _has_an_end(e))
+
+
+def _has_an_end(enrolment: Enrolment) -> bool:
+    """A finished enrolment whose last day nobody wrote down is over, at a time we do not know: it says nothing."""
+    return enrolment.status in _ENROLLED or enrolment.ends is not None
+
+
+def _program(settings: ProgramSettings, enrolment: Enrolment) -> ProgramFacts:
+    return ProgramFacts(
+        id=settings.id,
+        name=settings.name,
+        org_id=settings.org,
+        part2=settings.part2,
+        covered_entity=settings.covered_entity,
+        admin_control_orgs=settings.admin_control_orgs,
+        enrolled_from=enrolment.starts,
+        enrolled_to=enrolment.ends,
+        jurisdiction=settings.jurisdiction,
+        statutory_agency=tuple(Statute(name) for name in settings.statutory_agency),
+    )
+
+
+def _booking(booking: StoredBooking, tier: MatchTier) -> BookingFacts:
+    event = booking.event
+    return BookingFacts(
+        id=booking.ref,
+        status=BookingStatus(_STATUS[booking.state]),
+        sealed_at=None,
+        juvenile=event.juvenile,
+        booked_at=_moment(event),
+        released_at=event.released_at.at if event.released_at else None,
+        match_tier=tier,
+        jurisdiction=None,
+    )
+
+
+def _moment(event: BookingEvent) -> datetime:
+    if event.booked_at is None:
+        raise ValueError("asked about a booking without a time")  # `ask` lets none through
+    return event.booked_at.at
+
+
+def _recipient(
+    member: StaffMember, entry: RosterEntry, programs: Sequence[ProgramFacts], as_of: datetime
+) -> RecipientFacts:
+    assigned = [a.program for a in entry.assignments if a.staff == member.staff and in_force(a, as_of)]
+    home = next((p for p in programs if p.id in (*assigned, *member.programs, *member.supervises)), None)
+    return RecipientFacts(
+        kind=Kind.PROGRAM_STAFF,
+        person_id=member.staff,
+        org_id=member.org,
+        program_id=home.id if home else None,
+        supervises=tuple(member.supervises),
+        verified=member.verified,
+        active=member.active,
+        treating_relationship=bool(assigned),
+        has_care_responsibility=bool(assigned),
+        covered_entity=bool(home and home.covered_entity),
+        medical_personnel=False,
+        mh_services=False,
+        authority_verified=False,
+        statutory_agency=(),
+        via=None,
+    )
+
+
+def in_force(assignment: Assignment, at: datetime) -> bool:
+    """Half-open, as every period here."""
+    started = assignment.starts is None or assignment.starts <= at
+    return started and (assignment.ends is None or at < assignment.ends)

@@ -1,0 +1,51 @@
+"""One page for the operator: is everything running, and what waits for a person. No name is on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from config import Settings
+from service.engine import Engine
+from store import feeds, findings
+from store.feeds import FeedStatus
+from store.tables import client, outbox
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    """The state of an installation, in counts, codes and instants."""
+
+    at: datetime
+    feeds: tuple[FeedStatus, ...]
+    quarantine: dict[str, int]
+    clients: int
+    tally: dict[str, dict[str, int]]
+    oldest_waiting: datetime | None
+    audit_size: int
+    audit_root: str
+    healthy: bool
+
+
+def status(engine: Engine) -> StatusPage:
+    settings: Settings = engine.settings
+    with engine.database.read() as conn:
+        head = engine.audit.head(conn)
+        found = tuple(feeds.status(conn, feed.id) for feed in settings.feeds)
+        waiting = select(func.min(outbox.c.next_at)).where(outbox.c.state.in_(("queued", "leased")))
+        tally = findings.tally(conn)
+        return StatusPage(
+            at=engine.clock(),
+            feeds=found,
+            quarantine=dict(feeds.open_quarantine(conn)),
+            clients=conn.execute(
+                select(func.count()).select_from(client).where(client.c.retired_at.is_(None))
+            ).scalar_one(),
+            tally=tally,
+            oldest_waiting=conn.execute(waiting).scalar(),
+            audit_size=head.size,
+            audit_root=head.root.hex(),
+            healthy=all(f.state in {"ok", "new"} for f in found) and not tally["outbox"].get("dead"),
+        )
