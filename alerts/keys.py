@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
 
@@ -105,6 +106,13 @@ class Signer:
     def generate(cls) -> Signer:
         key = OKPKey.generate_key("Ed25519", private=True)
         return cls(key.thumbprint(), key)
+
+    def sign(self, message: bytes) -> bytes:
+        """A bare Ed25519 signature (RFC 8032), for protocols that frame it themselves."""
+        key = self.key.private_key
+        if not isinstance(key, Ed25519PrivateKey):
+            raise KeyUnavailable("the signing key has no private half")
+        return key.sign(message)
 
     @property
     def trusted(self) -> TrustedSigner:

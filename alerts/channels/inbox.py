@@ -17,14 +17,15 @@ class Inbox:
         self._conn = conn
 
     def send(self, parcel: Parcel) -> Receipt:
+        sealed = parcel.jose()
         new = insert_once(
             self._conn,
             inbox_item,
             alert=parcel.alert,
             recipient=parcel.recipient,
-            kid=parcel.sealed.kid,
-            jwe=parcel.sealed.jwe,
-            backup_jwe=parcel.sealed.backup_jwe,
+            kid=sealed.kid,
+            jwe=sealed.jwe,
+            backup_jwe=sealed.backup_jwe,
             delivered_at=parcel.at,
         )
         return Receipt("stored" if new else "present")

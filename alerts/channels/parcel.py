@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from alerts.errors import ChannelRefused
 from alerts.seal import Sealed
+from alerts.smime import SealedMail
 from records.ids import AlertRef, StaffId
 
 
@@ -22,8 +24,14 @@ class Parcel:
     alert: AlertRef
     recipient: StaffId
     address: str
-    sealed: Sealed
+    sealed: Sealed | SealedMail
     at: datetime
+
+    def jose(self) -> Sealed:
+        """What was sealed, for channels that carry a JWE."""
+        if isinstance(self.sealed, Sealed):
+            return self.sealed
+        raise ChannelRefused(f"alert {self.alert} was sealed for mail and goes by no other channel", "wrong_seal")
 
 
 @dataclass(frozen=True, slots=True)

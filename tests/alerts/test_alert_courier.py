@@ -97,8 +97,8 @@ def test_the_inbox_gets_each_alert_once(database: Database, desk: Desk, queue: Q
     assert desk.courier.run() == 1
     assert desk.courier.run() == 0
     with database.read() as conn:
-        assert contents(conn, "s-lee") == {ref: parcel.sealed.jwe}
-        assert conn.execute(select(inbox_item.c.backup_jwe)).scalar_one() == parcel.sealed.backup_jwe
+        assert contents(conn, "s-lee") == {ref: parcel.jose().jwe}
+        assert conn.execute(select(inbox_item.c.backup_jwe)).scalar_one() == parcel.jose().backup_jwe
     assert states(database) == ("delivered", "delivered")
     assert desk.heard == [("a-inbox", Delivered("stored"))]
 
