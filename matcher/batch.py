@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from matcher.errors import HeaderMismatch
 from matcher.hashing import FILTER_WORDS, U32, U64
 from matcher.nicknames import GROUPS_KEPT
-from matcher.passes import SLOTS
 
 I32 = NDArray[np.int32]
+Arrays = dict[str, NDArray[Any]]
 
 DOB_TOKENS = 15
 """Columns of the birth-date table; see `matcher.encode.dob_table`."""
@@ -50,6 +50,8 @@ class Tables:
     name_filters: U64
     name_parts: I32
     name_groups: U32
+    name_classes: NDArray[np.uint8]
+    """(names, 2): commonness as given name and as surname, see `matcher.nicknames.commonness`."""
     street_filters: U64
     dobs: U32
     ssns: U32
@@ -79,10 +81,11 @@ class Rows:
         return Rows(*(getattr(self, f.name)[at] for f in fields(self)))
 
 
-TABLE_SHAPES = {
+TABLE_SHAPES: dict[str, tuple[np.dtype[Any], int]] = {
     "name_filters": (np.dtype("<u8"), FILTER_WORDS),
     "name_parts": (np.dtype("<i4"), 2),
     "name_groups": (np.dtype("<u4"), GROUPS_KEPT),
+    "name_classes": (np.dtype("u1"), 2),
     "street_filters": (np.dtype("<u8"), FILTER_WORDS),
     "dobs": (np.dtype("<u4"), DOB_TOKENS),
     "ssns": (np.dtype("<u4"), SSN_TOKENS),
@@ -129,7 +132,9 @@ class EncodedBatch:
         """People `lo` to `hi`, with only the table entries they use."""
         at = slice(int(self.starts[lo]), int(self.starts[hi]))
         starts = (self.starts[lo : hi + 1] - self.starts[lo]).astype(np.int32)
-        return _compact(replace(self, starts=starts, rows=self.rows.take(at), blocks=self.blocks[at]))
+        from matcher.compact import compact
+
+        return compact(replace(self, starts=starts, rows=self.rows.take(at), blocks=self.blocks[at]))
 
     def to_bytes(self) -> bytes:
         """A compact serialisation; equal batches give equal bytes. Seal it before it rests anywhere."""
@@ -154,86 +159,6 @@ class EncodedBatch:
     @classmethod
     def concat(cls, batches: Sequence[EncodedBatch]) -> EncodedBatch:
         """Many batches of one header as one. Raises HeaderMismatch on a mixture, ValueError on nothing."""
-        if not batches:
-            raise ValueError("nothing to join")
-        for other in batches[1:]:
-            batches[0].header.require(other.header)
-        tables, moved = _stack(batches)
-        offsets = np.cumsum([0, *(len(b.rows) for b in batches)])
-        starts = [b.starts[:-1] + off for b, off in zip(batches, offsets[:-1], strict=True)] + [offsets[-1:]]
-        whole = cls(
-            batches[0].header,
-            np.concatenate(starts).astype(np.int32),
-            tables,
-            Rows(*(np.concatenate([getattr(r, f.name) for r in moved]) for f in fields(Rows))),
-            np.concatenate([b.blocks for b in batches]) if batches else np.zeros((0, SLOTS), np.uint32),
-        )
-        return _compact(whole)
+        from matcher.compact import concat
 
-
-def shift(pointers: I32, by: int) -> I32:
-    """Table pointers moved behind `by` entries; unknown stays unknown."""
-    return np.where(pointers < 0, np.int32(-1), pointers + np.int32(by)).astype(np.int32)
-
-
-def _stack(batches: Sequence[EncodedBatch]) -> tuple[Tables, list[Rows]]:
-    """All tables below one another, and each batch's rows pointing into the stack."""
-    bases = dict.fromkeys(TABLE_SHAPES, 0)
-    parts: list[I32] = []
-    moved: list[Rows] = []
-    for batch in batches:
-        parts.append(shift(batch.tables.name_parts, bases["name_filters"]))
-        moved.append(replace(batch.rows, **{c: shift(getattr(batch.rows, c), bases[t]) for c, t in POINTERS.items()}))
-        for name in bases:
-            bases[name] += len(getattr(batch.tables, name))
-    tables = {n: np.concatenate([getattr(b.tables, n) for b in batches]) for n in TABLE_SHAPES if n != "name_parts"}
-    return Tables(name_parts=np.concatenate(parts), **tables), moved
-
-
-def _distinct(table: NDArray[Any], keep: I32) -> tuple[NDArray[Any], I32]:
-    """Entries of `table` that `keep` names, equal ones once, in order of first use, and old pointer -> new."""
-    mapping = np.full(len(table) + 1, -1, np.int32)
-    if not len(keep):
-        return table[:0], mapping
-    used = np.unique(keep)
-    raw = np.ascontiguousarray(table[used]).view(f"V{table.itemsize * table.shape[1]}").ravel()
-    _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    mapping[used] = rank[inverse]
-    return table[used[first[order]]], mapping
-
-
-def _compact(batch: EncodedBatch) -> EncodedBatch:
-    """The same people with table entries that nobody uses left out and equal ones merged."""
-    rows, tables = batch.rows, batch.tables
-    kept: dict[str, NDArray[Any]] = {}
-    columns: dict[str, NDArray[Any]] = {}
-    for table in ("street_filters", "dobs", "ssns"):
-        names = [c for c, t in POINTERS.items() if t == table]
-        used = np.concatenate([getattr(rows, c) for c in names])
-        kept[table], to = _distinct(getattr(tables, table), used[used >= 0])
-        columns |= {c: to[getattr(rows, c)] for c in names}
-    used = np.concatenate([rows.first, rows.middle, rows.last])
-    used = used[used >= 0]
-    used = np.unique(np.concatenate([used, tables.name_parts[used].ravel()]))
-    names, to = _merge_names(tables, used[used >= 0])
-    columns |= {c: to[getattr(rows, c)] for c in ("first", "middle", "last")}
-    return replace(batch, tables=Tables(**names, **kept), rows=replace(rows, **columns))
-
-
-def _merge_names(tables: Tables, used: I32) -> tuple[dict[str, NDArray[Any]], I32]:
-    """Name entries are equal when filter and parts are: DELACRUZ and DE LA CRUZ share a filter, not their parts."""
-    filters = tables.name_filters
-    part_filters = np.where(tables.name_parts[..., None] >= 0, filters[tables.name_parts], np.uint64(0))
-    key = np.concatenate([filters, part_filters.reshape(len(filters), -1)], axis=1)
-    _, to = _distinct(key, used)
-    first_use = np.full(int(to.max(initial=-1)) + 1, -1, np.int32)
-    first_use[to[used][::-1]] = used[::-1]
-    names = {
-        "name_filters": filters[first_use],
-        "name_parts": to[tables.name_parts[first_use]],
-        "name_groups": tables.name_groups[first_use],
-    }
-    return names, to
+        return concat(batches)

@@ -102,4 +102,5 @@ def _spread(part: U64, lo: NDArray[np.int64], sizes: NDArray[np.int64], asking: 
         return np.zeros(0, np.uint64)
     ends = np.cumsum(sizes)
     at = np.arange(total) + np.repeat(lo - (ends - sizes), sizes)
-    return (np.repeat(asking, sizes) << _ROW) | (part[at] & _LOW)
+    pairs: U64 = (np.repeat(asking, sizes) << _ROW) | (part[at] & _LOW)
+    return pairs

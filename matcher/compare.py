@@ -63,7 +63,8 @@ class View:
 
 
 def _sizes(filters: U64) -> NDArray[np.uint16]:
-    return np.bitwise_count(filters).sum(axis=1).astype(np.uint16)
+    sizes: NDArray[np.uint16] = np.bitwise_count(filters).sum(axis=1).astype(np.uint16)
+    return sizes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -120,7 +121,7 @@ def _names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32
     both = (x >= 0) & (y >= 0)
     levels = np.where(both, np.uint8(Name.DIFFER), np.uint8(Name.MISSING))
     same = both & (left.name_prints[x, 0] == right.name_prints[y, 0])
-    levels[same] = Name.EXACT
+    levels[same] = np.where(left.name_sizes[x[same]] > INITIAL_BITS, np.uint8(Name.EXACT), np.uint8(Name.INITIAL))
     who = y.copy()
     rest = np.flatnonzero(both & ~same)
     if len(rest):
@@ -138,8 +139,8 @@ def _unequal_names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple
     short_x, short_y = left.name_sizes[x] <= INITIAL_BITS, right.name_sizes[y] <= INITIAL_BITS
     held = common == np.minimum(left.name_sizes[x], right.name_sizes[y])
     either = short_x | short_y
-    levels[either] = np.where(held[either], np.uint8(Name.INITIAL), np.uint8(Name.DIFFER))
     levels[_nicknames(left.tables.name_groups, x, right.tables.name_groups, y)] = Name.NICKNAME
+    levels[either] = np.where(held[either], np.uint8(Name.INITIAL), np.uint8(Name.OTHER_INITIAL))
     return levels, who
 
 
@@ -176,13 +177,14 @@ def _nicknames(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> 
 def _agrees(left: View, x: I32, right: View, y: I32) -> Bool:
     """Names that are equal as wholes; false where either is unknown or an initial."""
     known = (x >= 0) & (y >= 0) & (left.name_sizes[x] > INITIAL_BITS)
-    return known & (left.name_prints[x, 0] == right.name_prints[y, 0])
+    equal: Bool = known & (left.name_prints[x, 0] == right.name_prints[y, 0])
+    return equal
 
 
 def _swaps(left: View, i: I32, right: View, j: I32, levels: U8, who: tuple[I32, I32, I32]) -> None:
     """Finds names in each other's field where the straight comparison failed, and corrects levels and entries."""
     first, middle, last = (FIELD_NUMBER[f] for f in ("first", "middle", "last"))
-    weak = (Name.DIFFER, Name.SIMILAR, Name.MISSING, Name.INITIAL)
+    weak = (Name.DIFFER, Name.SIMILAR, Name.MISSING, Name.INITIAL, Name.OTHER_INITIAL)
     odd = np.flatnonzero(np.isin(levels[first], weak))
     if not len(odd):
         return
@@ -234,7 +236,10 @@ def _unequal_dobs(mine: NDArray[np.uint32], theirs: NDArray[np.uint32]) -> U8:
     partial = (mine[:, 0] == 0) | (theirs[:, 0] == 0)
     month_known = (mine[:, 3] != 0) & (theirs[:, 3] != 0)
     agrees = np.where(month_known, same[:, 3], same[:, 5])
-    levels[partial] = np.where(agrees[partial], np.uint8(Dob.PARTIAL), np.uint8(Dob.DIFFER))
+    levels[partial] = np.where(agrees[partial], np.uint8(Dob.PARTIAL), np.uint8(Dob.OTHER_PARTIAL))
+    # A date that cannot be (month 18) has no year token: unless one digit mends it, it says nothing.
+    impossible = ((mine[:, 0] != 0) & (mine[:, 5] == 0)) | ((theirs[:, 0] != 0) & (theirs[:, 5] == 0))
+    levels[impossible & (levels != Dob.DIGIT)] = Dob.MISSING
     return levels
 
 

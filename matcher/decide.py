@@ -24,6 +24,10 @@ class Evidence:
     def weight(self) -> float:
         return math.fsum(self.bits)
 
+    def evidence(self, field: str) -> float:
+        """Bits of one field."""
+        return self.bits[FIELD_ORDER[field]]
+
     def level(self, field: str) -> int:
         return self.levels[FIELD_ORDER[field]]
 
@@ -40,13 +44,16 @@ def _identified(e: Evidence) -> bool:
 
 
 def other_first_name(e: Evidence) -> bool:
-    """A twin or sibling shares everything but the first name."""
-    return e.level("first") in {Name.DIFFER, Name.SIMILAR} and e.level("ssn4") != Ssn4.EXACT
+    """A twin or sibling shares everything but the first name. Like names that are both common count as different."""
+    if e.level("ssn4") == Ssn4.EXACT or e.level("middle") == Name.EXACT:
+        return False
+    alike = e.level("first") in {Name.CLOSE, Name.SIMILAR, Name.NICKNAME}
+    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (alike and e.evidence("first") < 0)
 
 
 def other_birth_date(e: Evidence) -> bool:
     """Parent and child share name and address; so do namesakes."""
-    return e.level("dob") == Dob.DIFFER and e.level("ssn4") != Ssn4.EXACT
+    return e.level("dob") in {Dob.DIFFER, Dob.OTHER_PARTIAL} and e.level("ssn4") != Ssn4.EXACT
 
 
 def other_generation(e: Evidence) -> bool:
@@ -65,8 +72,11 @@ def other_sex(e: Evidence) -> bool:
 
 
 def no_birth_date(e: Evidence) -> bool:
-    """A name alone is shared by many: without a birth date something else of one's own must agree."""
-    return e.level("dob") in {Dob.MISSING, Dob.PARTIAL} and not (_identified(e) or e.level("address") == Address.STREET)
+    """A name alone is shared by many, at one address by parent and child: something of one's own must agree."""
+    if e.level("dob") not in {Dob.MISSING, Dob.PARTIAL, Dob.OTHER_PARTIAL}:
+        return False
+    neighbour = e.level("address") == Address.STREET and e.level("middle") in {Name.EXACT, Name.INITIAL}
+    return not (_identified(e) or neighbour)
 
 
 def too_few_names(e: Evidence) -> bool:
@@ -98,23 +108,45 @@ class Standing:
     margin: float
 
 
-def standings(weights: Sequence[float], groups: Sequence[int], prior: float, clients: int) -> list[Standing]:
-    """Each candidate against all others and against "no client of ours".
+RELATIVES = 0.3
+"""Bookings of a client's relatives or namesakes at their address, for each booking of a client."""
+NAMESAKE, TWIN, SHARED_PHONE = 0.05, 0.02, 0.3
+"""Shares of relatives who have the client's first name, birth date, and phone."""
 
-    Bayes over the exclusive explanations of one booking: client i with prior `prior / clients` each, nobody with
-    `1 - prior`. Candidates of one group are records of the same person and do not compete with each other.
+
+def relative(e: Evidence) -> float:
+    """Bits for the explanation that the booking is of a relative of this client, against a stranger.
+
+    Surname, address and perhaps phone are shared as if it were the client; first name and birth date only in a
+    namesake or twin; middle name, suffix and numbers are a stranger's.
+    """
+    bits = dict(zip(FIELDS, e.bits, strict=True))
+    total = math.log2(RELATIVES) + bits["last"] + bits["address"] + max(0.0, bits["phone"] + math.log2(SHARED_PHONE))
+    total += max(0.0, bits["first"] + math.log2(NAMESAKE)) + max(0.0, bits["dob"] + math.log2(TWIN))
+    return total
+
+
+def standings(evidence: Sequence[Evidence], groups: Sequence[int], prior: float, clients: int) -> list[Standing]:
+    """Each candidate against all others, their relatives, and "nobody of ours".
+
+    Bayes over the exclusive explanations of one booking: client i with prior `prior / clients` each, a relative of
+    i in proportion, a stranger with `1 - prior`. Candidates of one group are records of one person and do not
+    compete with each other.
     """
     offset = math.log2(prior / (1 - prior) / max(clients, 1))
     best: dict[int, float] = {}
-    for weight, group in zip(weights, groups, strict=True):
-        best[group] = max(best.get(group, -math.inf), weight)
+    kin: dict[int, float] = {}
+    for e, group in zip(evidence, groups, strict=True):
+        best[group] = max(best.get(group, -math.inf), e.weight + offset)
+        kin[group] = max(kin.get(group, -math.inf), relative(e) + offset)
     found = []
-    for weight, group in zip(weights, groups, strict=True):
-        rivals = [0.0, *(w + offset for g, w in best.items() if g != group)]
-        top = max(*rivals, weight + offset)
-        mine = 2.0 ** (weight + offset - top)
-        total = mine + math.fsum(2.0 ** (r - top) for r in rivals)
-        found.append(Standing(mine / total, weight + offset - max(rivals)))
+    for e, group in zip(evidence, groups, strict=True):
+        rivals = [0.0, *kin.values(), *(w for g, w in best.items() if g != group)]
+        mine = e.weight + offset
+        top = max(*rivals, mine)
+        share = 2.0 ** (mine - top)
+        total = share + math.fsum(2.0 ** (r - top) for r in rivals)
+        found.append(Standing(share / total, mine - max(rivals)))
     return found
 
 

@@ -15,11 +15,11 @@ from jellyfish import metaphone
 from numpy.typing import NDArray
 
 from matcher import normalise as norm
-from matcher.batch import DOB_TOKENS, I32, SSN_TOKENS, EncodedBatch, EncodingHeader, Rows, Tables
+from matcher.batch import DOB_TOKENS, I32, SSN_TOKENS, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
 from matcher.hashing import U32, U64, FilterTable, short, siphash, text_words, tokens
 from matcher.keys import LinkageKey
 from matcher.model import Model
-from matcher.nicknames import GROUPS_KEPT, formal, groups
+from matcher.nicknames import GROUPS_KEPT, commonness, formal, groups
 from matcher.passes import FACTS, SLOTS, slot_ranges
 from records.identity import Identity
 
@@ -68,7 +68,8 @@ def dob_table(key: bytes, values: Sequence[str]) -> U32:
     """Tokens (n, 15) of normalised birth dates, each of a combination that says much:
 
     0 whole date; 1 year with day and month in either order; 2 month and day; 3 year and month; 4 year and day;
-    5 year; 6-13 the date with one digit hidden; 14 digits sorted within each part. Partial dates fill 3 and 5 only.
+    5 year; 6-13 the date with one digit hidden; 14 digits sorted within each part. Partial dates fill 3 and 5 only,
+    impossible ones all but 1 to 5.
     """
     n = len(values)
     chars = np.array(values, "S8").view(np.uint8).reshape(n, 8) if n else np.zeros((0, 8), np.uint8)
@@ -89,6 +90,7 @@ def dob_table(key: bytes, values: Sequence[str]) -> U32:
     whole, month_known = chars[:, 7] != 0, chars[:, 5] != 0
     found[~whole] = np.where(np.isin(np.arange(DOB_TOKENS), [3, 5]), found[~whole], np.uint32(0))
     found[~month_known, 3] = 0
+    found[[len(v) == 8 and not norm.is_possible(v) for v in values], 1:6] = 0
     return found
 
 
@@ -116,7 +118,7 @@ def _tagged(key: bytes, forms: NDArray[np.uint8], width: int) -> U32:
 class _Names:
     """The name table of one batch with what blocking needs to know of each entry (plaintext, short-lived)."""
 
-    tables: dict[str, NDArray[np.generic]]
+    tables: Arrays
     sounds: U64
     formals: U64
     heads: U64
@@ -202,18 +204,19 @@ class Encoder:
                 parts[i, j] = number[norm.NameValue(part)]
         sounds = [sound(v.whole) for v in values]
         formals = [sound(formal(v.whole)) for v in values]
-        tables = {
+        tables: Arrays = {
             "name_filters": self._names.filters([v.whole for v in values]),
             "name_parts": parts,
             "name_groups": found,
+            "name_classes": np.array([commonness(v.whole) for v in values], np.uint8).reshape(-1, 2),
         }
         return _Names(tables, _word(sounds), _word(formals), _word([v.whole[:1] for v in values]))
 
-    def _other_columns(
-        self, text: Columns, names: _Names, suffix: I32
-    ) -> tuple[dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]], dict[str, U64]]:
+    def _other_columns(self, text: Columns, names: _Names, suffix: I32) -> tuple[Arrays, Arrays, Arrays]:
         """Row columns, tables and blocking facts of everything but the names."""
-        keys, rows, facts = self._keys, {}, {}
+        keys = self._keys
+        rows: Arrays = {}
+        facts: Arrays = {}
         dobs, at_dob = _values(text["birth_date"], norm.birth_date)
         ssns, at_ssn = _values(text["ssn4"], norm.ssn4)
         rows["dob"], rows["ssn4"] = at_dob, at_ssn

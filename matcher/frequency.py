@@ -2,7 +2,8 @@
 
 An agreement's u is the share of *other* clients with that value: a value held by c of n clients has
 u = (c - 1 + a) / n, where `a` is the Good-Turing estimate for values seen once. Rare names therefore weigh more,
-and a shelter's address that many share weighs little, with no list of names in plaintext anywhere.
+and a shelter's address that many share weighs little. In a small roster the commonness classes of names, which
+travel with the encodings, stand in for the clients that are not there.
 """
 
 from __future__ import annotations
@@ -23,50 +24,88 @@ SAMPLE = 200_000
 """Pairs compared to measure u of the levels that do not follow a value's frequency."""
 PSEUDO = 100.0
 """Weight of the model's u in that measurement, in pairs."""
+OUTSIDE = 500.0
+"""Weight of a name's commonness class, in clients."""
+UNLISTED = 15
+"""Commonness class of a name that is on no list."""
+
+
+def unseen(counts: NDArray[np.int64]) -> float:
+    """Expected further holders of a value seen once: the Good-Turing estimate (Good, 1953), at most one."""
+    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
+    return min(1.0, 2 * (twice + 0.5) / (once + 1))
 
 
 def chance(counts: NDArray[np.int64], clients: int) -> F64:
-    """U of agreeing on a value that `counts` clients hold. Good (1953); values never held count as held once."""
-    once, twice = int((counts == 1).sum()), int((counts == 2).sum())
-    unseen = min(1.0, 2 * (twice + 0.5) / (once + 1))
-    return (np.maximum(counts, 1) - 1 + unseen) / max(clients, 1)
+    """U of agreeing on a value that `counts` clients hold; a value never held counts as held once."""
+    u: F64 = (np.maximum(counts, 1) - 1 + unseen(counts)) / max(clients, 1)
+    return u
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NameRarity:
+    """-log2 u of names in one field."""
+
+    bits: F64
+    """By entry of the roster's name table."""
+    known: NDArray[np.bool_]
+    """Entries that are names people have, not typing errors: listed, or held by two clients."""
+    unseen: float
+    clients: int
+    column: int
+    """Which commonness class counts: 0 as a given name, 1 as a surname."""
+
+    @classmethod
+    def measure(cls, counts: NDArray[np.int64], classes: NDArray[np.uint8], clients: int, column: int) -> NameRarity:
+        rarity = cls(np.zeros(0), (counts > 1) | (classes[:, column] > 0), unseen(counts), clients, column)
+        return cls(rarity.of(counts, classes), rarity.known, rarity.unseen, clients, column)
+
+    def of(self, counts: NDArray[np.int64], classes: NDArray[np.uint8]) -> F64:
+        """-log2 u of names held by `counts` clients, with the commonness class as prior."""
+        listed = classes[:, self.column].astype(np.float64)
+        outside = OUTSIDE * 2.0 ** -np.where(listed > 0, listed, UNLISTED)
+        seen = np.maximum(counts, 1) - 1 + self.unseen * self.clients / (self.clients + OUTSIDE)
+        bits: F64 = -np.log2((seen + outside) / (self.clients + OUTSIDE))
+        return bits
+
+    def beside(self, at: I32, classes: NDArray[np.uint8]) -> tuple[F64, NDArray[np.bool_]]:
+        """`bits` and `known` of another table's names; `at` says which roster entry each is, -1 for none."""
+        strange = self.of(np.zeros(len(classes), np.int64), classes)
+        if not len(self.bits):
+            return strange, classes[:, self.column] > 0
+        bits = np.where(at >= 0, self.bits[at], strange)
+        return bits, np.where(at >= 0, self.known[at], classes[:, self.column] > 0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Frequencies:
     """Bits of chance, -log2 u, by table entry or by roster row; and u of every level, `levels[field][level]`."""
 
-    first: F64
-    middle: F64
-    last: F64
+    first: NameRarity
+    middle: NameRarity
+    last: NameRarity
     dob: F64
     phone: F32
     street: F32
     levels: tuple[F64, ...]
-    clients: int
     measured_rows: int
 
     @classmethod
-    def measure(cls, view: View, person: I32, live: NDArray[np.bool_], model: Model, cuts: Cuts) -> Frequencies:
-        rows, at = view.rows, np.flatnonzero(live)
-        clients = len(np.unique(person[at]))
-        names = len(view.tables.name_filters)
-        last = _count(rows.last[at], names)
-        parts = view.tables.name_parts
-        for j in range(2):
-            held = parts[:, j] >= 0
-            np.add.at(last, parts[held, j], _count(rows.last[at], names)[held])
+    def measure(cls, view: View, person: I32, live: NDArray[np.bool_], model: Model) -> Frequencies:
+        """Measures a roster: `person` numbers the client of each row, `live` marks rows that count."""
+        rows, tables, at = view.rows, view.tables, np.flatnonzero(live)
+        clients, names = len(np.unique(person[at])), len(tables.name_filters)
         street = (rows.street.astype(np.int64) << 32) | rows.number
         street[rows.street < 0] = 0
+        last = _with_parts(_count(rows.last[at], names), tables.name_parts)
         return cls(
-            first=_bits(chance(_count(rows.first[at], names), clients)),
-            middle=_bits(chance(_count(rows.middle[at], names), clients)),
-            last=_bits(chance(last, clients)),
-            dob=_bits(chance(_count(rows.dob[at], len(view.tables.dobs)), clients)),
-            phone=_bits(_row_chance(rows.phone.astype(np.int64), clients)).astype(np.float32),
-            street=_bits(_row_chance(street, clients)).astype(np.float32),
-            levels=_level_u(view, person, at, model, cuts),
-            clients=clients,
+            first=NameRarity.measure(_count(rows.first[at], names), tables.name_classes, clients, 0),
+            middle=NameRarity.measure(_count(rows.middle[at], names), tables.name_classes, clients, 0),
+            last=NameRarity.measure(last, tables.name_classes, clients, 1),
+            dob=-np.log2(chance(_count(rows.dob[at], len(tables.dobs)), clients)),
+            phone=_row_bits(rows.phone.astype(np.int64), clients),
+            street=_row_bits(street, clients),
+            levels=_level_u(view, person, at, model),
             measured_rows=len(person),
         )
 
@@ -75,32 +114,35 @@ def _count(pointers: I32, size: int) -> NDArray[np.int64]:
     return np.bincount(pointers[pointers >= 0], minlength=size).astype(np.int64)
 
 
-def _bits(u: F64) -> F64:
-    return -np.log2(u)
+def _with_parts(counts: NDArray[np.int64], parts: I32) -> NDArray[np.int64]:
+    """Counts of names, with each half of a double name counted too."""
+    whole = counts.copy()
+    for j in range(2):
+        held = parts[:, j] >= 0
+        np.add.at(whole, parts[held, j], counts[held])
+    return whole
 
 
-def _row_chance(values: NDArray[np.int64], clients: int) -> F64:
-    """U of agreeing on each row's value; 0 is unknown and counts as a value of its own that nobody asks for."""
+def _row_bits(values: NDArray[np.int64], clients: int) -> F32:
+    """-log2 u of each row's value; 0 is unknown and counts as a value of its own that nobody asks for."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return chance(counts.astype(np.int64), clients)[inverse]
+    return -np.log2(chance(counts.astype(np.int64), clients)).astype(np.float32)[inverse]
 
 
-def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model, cuts: Cuts) -> tuple[F64, ...]:
+def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model) -> tuple[F64, ...]:
     """U of each level from pairs of different clients, smoothed towards the model's."""
     i, j = _pairs(len(at))
     i, j = at[i].astype(np.int32), at[j].astype(np.int32)
     apart = person[i] != person[j]
-    seen = compare(view, i[apart], view, j[apart], cuts).levels
+    seen = compare(view, i[apart], view, j[apart], Cuts(model.close, model.similar)).levels
     found = []
     for each in model.fields:
-        prior = np.array([1.0, *(v.u for v in each.levels)])
+        u = np.array([1.0, *(v.u for v in each.levels)])
         counts = np.bincount(seen[FIELD_NUMBER[each.field]], minlength=len(FIELDS[each.field])).astype(np.float64)
         for part in PARTITIONS[each.field]:
             levels = list(part)
-            prior[levels] = (counts[levels] + PSEUDO * prior[levels] / prior[levels].sum()) / (
-                counts[levels].sum() + PSEUDO
-            )
-        found.append(prior)
+            u[levels] = (counts[levels] + PSEUDO * u[levels] / u[levels].sum()) / (counts[levels].sum() + PSEUDO)
+        found.append(u)
     return tuple(found)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.batch import I32, POINTERS, TABLE_SHAPES, EncodedBatch, EncodingHeader, Rows, Tables
+from matcher.batch import I32, POINTERS, TABLE_SHAPES, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
 from matcher.blocks import BlockIndex, PassReport
-from matcher.compare import Cuts, View, fingerprints
+from matcher.compare import View, fingerprints
 from matcher.frequency import Frequencies
 from matcher.model import Model
 
@@ -67,7 +67,7 @@ class RosterIndex:
         self.header: EncodingHeader | None = None
         self._tables = {name: _Column(dtype.newbyteorder("="), width) for name, (dtype, width) in TABLE_SHAPES.items()}
         self._known: dict[str, dict[int, int]] = {
-            name: {} for name in TABLE_SHAPES if name not in {"name_parts", "name_groups"}
+            name: {} for name in TABLE_SHAPES if name not in {"name_parts", "name_groups", "name_classes"}
         }
         self._rows = {f.name: _Column(np.int32 if f.name in POINTERS else np.uint32) for f in fields(Rows)}
         self._person = _Column(np.int32)
@@ -144,8 +144,7 @@ class RosterIndex:
         """How common values and agreements are in this roster. Measured anew once it has grown by a tenth."""
         if self._frequencies is None:
             live = self._alive.values[self._person.values]
-            cuts = Cuts(self.model.close, self.model.similar)
-            self._frequencies = Frequencies.measure(self.view(), self._person.values, live, self.model, cuts)
+            self._frequencies = Frequencies.measure(self.view(), self._person.values, live, self.model)
         return self._frequencies
 
     def candidates(self, bookings: EncodedBatch) -> Candidates:
@@ -158,6 +157,12 @@ class RosterIndex:
         i, j, report = self._blocks.pairs(bookings.blocks)
         live = self._alive.values[self._person.values[j]]
         return Candidates(i[live], j[live], report)
+
+    def same_names(self, tables: Tables) -> I32:
+        """For each entry of another name table the equal entry of this roster's, or -1."""
+        known = self._known["name_filters"]
+        prints = _name_prints(tables).tolist()
+        return np.fromiter((known.get(p, -1) for p in prints), np.int32, len(prints))
 
     def people_of(self, rows: I32) -> I32:
         """Number of the client each row belongs to."""
@@ -230,12 +235,12 @@ class RosterIndex:
 
     def _merge_names(self, tables: Tables) -> I32:
         """Names are equal when filter and parts are. Parts point to entries, which may be new themselves."""
-        whole = fingerprints(tables.name_filters)
-        padded = np.append(whole, np.uint64(0))
-        prints = fingerprints(
-            np.stack([whole, padded[tables.name_parts[:, 0]], padded[tables.name_parts[:, 1]]], axis=1)
-        )
-        entries = {"name_filters": tables.name_filters, "name_groups": tables.name_groups}
+        prints = _name_prints(tables)
+        entries: Arrays = {
+            "name_filters": tables.name_filters,
+            "name_groups": tables.name_groups,
+            "name_classes": tables.name_classes,
+        }
         before = len(self._tables["name_filters"])
         to = self._intern("name_filters", prints, entries)
         new = np.flatnonzero(to >= before)
@@ -243,3 +248,9 @@ class RosterIndex:
         parts = tables.name_parts[new[order]]
         self._tables["name_parts"].append(np.where(parts >= 0, to[parts], np.int32(-1)).astype(np.int32))
         return to
+
+
+def _name_prints(tables: Tables) -> NDArray[np.uint64]:
+    """Digests of names as whole and parts."""
+    whole = np.append(fingerprints(tables.name_filters), np.uint64(0))
+    return fingerprints(np.stack([whole[:-1], whole[tables.name_parts[:, 0]], whole[tables.name_parts[:, 1]]], axis=1))

@@ -1,8 +1,8 @@
 """The agreement levels of each compared field: one closed vocabulary for model, kernels, links and explanations.
 
 Level 0 of every field is `missing`: one side does not say, which is evidence for nothing. The other levels of a
-field partition the pairs in which both sides say something. `address` has three such partitions, because a town
-that agrees means little beside a street that does not, and more where no street is known.
+field partition the pairs in which both sides say something. Some fields have several such partitions, by
+what there is to compare: an initial beside a name, a year beside a date, a town where no street is known.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class Name(IntEnum):
     SWAPPED = 7
     """Agrees with another name field of the other side."""
     DIFFER = 8
+    OTHER_INITIAL = 9
+    """One side is an initial and the other side does not begin with it."""
 
 
 class Dob(IntEnum):
@@ -39,6 +41,8 @@ class Dob(IntEnum):
     PARTIAL = 5
     """One side knows the year or the month only, and so far it agrees."""
     DIFFER = 6
+    OTHER_PARTIAL = 7
+    """One side knows the year or the month only, and it does not agree."""
 
 
 class Ssn4(IntEnum):
@@ -90,9 +94,11 @@ FIELDS: dict[str, type[IntEnum]] = {
 FIELD_NUMBER = {name: i for i, name in enumerate(FIELDS)}
 PARTITIONS: dict[str, tuple[tuple[int, ...], ...]] = {
     **{name: (tuple(range(1, len(levels))),) for name, levels in FIELDS.items()},
+    **dict.fromkeys(("first", "middle", "last"), ((1, 2, 4, 5, 6, 7, 8), (3, 9))),
+    "dob": ((1, 2, 3, 4, 6), (5, 7)),
     "address": ((1, 2, 3, 4, 5, 6), (7, 8, 9)),
 }
-"""For each field the sets of levels over which m, and u, add up to one."""
+"""For each field the sets of levels over which m, and u, add up to one: agreement given what there was to compare."""
 
 
 def label(field: str, level: int) -> str:

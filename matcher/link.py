@@ -16,6 +16,7 @@ from matcher.decide import Evidence, Standing, bars, standings, verdict
 from matcher.frequency import F64
 from matcher.index import RosterIndex
 from matcher.levels import FIELD_NUMBER, FIELDS, Dob, Name, Plain, Ssn4, label
+from matcher.model import Thresholds
 from matcher.verdict import NO_CONSTRAINTS, NO_LINKS, BookingLinks, Constraints, FieldLevel, Link, Verdict
 from matcher.weigh import Scales, weigh
 
@@ -96,7 +97,8 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Sequence[tuple[i
     left, right = View.of(bookings.rows, bookings.tables), index.view()
     cuts = Cuts(index.model.close, index.model.similar)
     seen = compare(left, i, right, j, cuts)
-    bits = weigh(seen, right, j, Scales(index.model, index.frequencies()))
+    scales = Scales(index.model, index.frequencies())
+    bits = weigh(seen, left, i, right, j, index.same_names(bookings.tables), scales)
     weight = np.zeros(len(i))
     for row in bits:
         weight += row
@@ -148,22 +150,20 @@ def _decide(
     at, refs = at[allowed], [refs[k] for k in allowed]
     order = sorted(range(len(at)), key=lambda k: (-scored.weight[at[k]], refs[k]))
     at, refs = at[order], [refs[k] for k in order]
-    weights = scored.weight[at].tolist()
+    evidence = [Evidence(tuple(scored.levels[:, k].tolist()), tuple(scored.bits[:, k].tolist())) for k in at]
     groups = _same_person(scored, at, index)
     links: list[Link] = []
-    for k, standing in enumerate(standings(weights, groups, prior, len(index))):
+    for k, standing in enumerate(standings(evidence, groups, prior, len(index))):
         must = any((t, refs[k]) in constraints.must for t in tokens)
-        links.append(_link(scored, int(at[k]), refs[k], weights[k], standing, index, must))
+        links.append(_link(evidence[k], refs[k], standing, index.model.thresholds, must))
     kept = _kept(links, index.model.thresholds.floor)
     worst = next((v for v in Verdict if any(x.verdict is v for x in kept)), Verdict.NONE)
     reasons = tuple(dict.fromkeys(r for x in kept if x.verdict is not Verdict.NONE for r in x.reasons))
     return BookingLinks(worst, kept, compared, reasons)
 
 
-def _link(scored: Scored, at: int, ref: str, weight: float, standing: Standing, index: RosterIndex, must: bool) -> Link:
-    evidence = Evidence(tuple(scored.levels[:, at].tolist()), tuple(scored.bits[:, at].tolist()))
+def _link(evidence: Evidence, ref: str, standing: Standing, thresholds: Thresholds, must: bool) -> Link:
     barred = bars(evidence)
-    thresholds = index.model.thresholds
     result = verdict(standing, barred, thresholds)
     reasons = barred
     if result is Verdict.REVIEW and not barred:
@@ -176,7 +176,7 @@ def _link(scored: Scored, at: int, ref: str, weight: float, standing: Standing, 
     return Link(
         ref,
         result,
-        weight,
+        evidence.weight,
         standing.probability,
         standing.margin,
         levels,

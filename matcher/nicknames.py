@@ -28,6 +28,16 @@ def _groups() -> dict[str, tuple[str, ...]]:
     return {name: tuple(groups)[:GROUPS_KEPT] for name, groups in found.items()}
 
 
+@cache
+def _classes(table: str) -> dict[str, int]:
+    return {name: int(row.partition(",")[0]) for row in lines(table) for name in row.partition(",")[2].split()}
+
+
+def commonness(name: str) -> tuple[int, int]:
+    """How common a name is as a given name and as a surname: class k is a share near 2 ** -k, 0 is not listed."""
+    return _classes("given_classes.csv").get(name, 0), _classes("surname_classes.csv").get(name, 0)
+
+
 def _rows() -> list[list[str]]:
     return [line.split(",") for table in ("spanish.csv", "variants.csv") for line in lines(table)]
 

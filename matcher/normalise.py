@@ -226,6 +226,11 @@ def birth_date(text: str) -> str:
     return packed if len(packed) in {4, 6} and packed.isdigit() else ""
 
 
+def is_possible(date: str) -> bool:
+    """Whether eight characters can be somebody's date of birth."""
+    return date.isdigit() and "1850" < date[:4] < "2100" and "01" <= date[4:6] <= "12" and "01" <= date[6:] <= "31"
+
+
 def ssn4(text: str) -> str:
     """The last four digits; 0000 and 9999 are placeholders, and fewer digits are unknown."""
     digits = re.sub(r"\D", "", text)

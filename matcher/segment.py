@@ -98,7 +98,7 @@ def _check(batch: EncodedBatch) -> None:
         raise BadSegment("encoding segment: people do not cover the rows")
     if {len(getattr(batch.rows, f.name)) for f in fields(Rows)} != {n} or len(batch.blocks) != n:
         raise BadSegment("encoding segment: columns of different length")
-    if not len(tables.name_filters) == len(tables.name_parts) == len(tables.name_groups):
+    if not len(tables.name_filters) == len(tables.name_parts) == len(tables.name_groups) == len(tables.name_classes):
         raise BadSegment("encoding segment: name tables of different length")
     for column, table in POINTERS.items():
         _within(getattr(batch.rows, column), len(getattr(tables, table)), column)

@@ -7,13 +7,18 @@ from numpy.typing import NDArray
 
 from matcher.batch import I32
 from matcher.compare import Compared, View
-from matcher.frequency import F64, Frequencies
+from matcher.frequency import F64, Frequencies, NameRarity
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain
 from matcher.model import Model
 
+VARIANTS = {Name.NICKNAME: 2.0, Name.CLOSE: 6.0, Name.SIMILAR: 9.0}
+"""-log2 of the share of a name's variants that is one given variant: four nicknames, or 64 one-stroke errors."""
+BONUS = 2.0
+"""Bits by which a variant that is no known name may exceed its level's average."""
+
 
 class Scales:
-    """log2 m and log2 m/u of every level, for one model over one roster."""
+    """log2 m, and log2 m/u, of every level, for one model over one roster."""
 
     def __init__(self, model: Model, frequencies: Frequencies) -> None:
         self.frequencies = frequencies
@@ -21,37 +26,62 @@ class Scales:
         self.bits = [
             m - np.concatenate(([0.0], np.log2(u[1:]))) for m, u in zip(self.log_m, frequencies.levels, strict=True)
         ]
-        self.by_value = [{n for n, v in enumerate(f.levels, 1) if v.frequency} for f in model.fields]
+        self.by_value = [frozenset(n for n, v in enumerate(f.levels, 1) if v.frequency) for f in model.fields]
 
 
-def weigh(seen: Compared, right: View, j: I32, scales: Scales) -> F64:
-    """Bits (fields, pairs) of each field's evidence; zero where a side is missing."""
+def weigh(seen: Compared, left: View, i: I32, right: View, j: I32, same: I32, scales: Scales) -> F64:
+    """Bits (fields, pairs) of each field's evidence; zero where a side is missing.
+
+    `same` maps the left name table to the right one's equal entries, -1 where there is none.
+    """
     held = scales.frequencies
     bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
-    for name, who, rarity in (
-        ("first", seen.first, held.first),
-        ("middle", seen.middle, held.middle),
-        ("last", seen.last, held.last),
-    ):
-        _by_value(bits, name, seen, scales, (Name.EXACT, Name.PART, Name.SWAPPED), rarity, who)
-    _by_value(bits, "dob", seen, scales, (Dob.EXACT,), held.dob, right.rows.dob[j])
-    _by_value(bits, "phone", seen, scales, (Plain.EXACT,), held.phone, j)
-    _by_value(bits, "address", seen, scales, (Address.STREET,), held.street, j)
+    names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
+    for name, who, rarity in names:
+        _by_value(bits, name, seen, scales, (Name.EXACT, Name.PART, Name.SWAPPED), rarity.bits[who])
+        _variants(bits, name, seen, scales, rarity, (getattr(left.rows, name)[i], same, left.tables.name_classes), who)
+    _by_value(bits, "dob", seen, scales, (Dob.EXACT,), held.dob[right.rows.dob[j]])
+    _by_value(bits, "phone", seen, scales, (Plain.EXACT,), held.phone[j])
+    _by_value(bits, "address", seen, scales, (Address.STREET,), held.street[j])
     return bits
 
 
 def _by_value(
-    bits: F64,
-    field: str,
-    seen: Compared,
-    scales: Scales,
-    levels: tuple[int, ...],
-    rarity: NDArray[np.floating],
-    at: I32,
+    bits: F64, field: str, seen: Compared, scales: Scales, levels: tuple[int, ...], rarity: NDArray[np.floating]
 ) -> None:
     """Replaces the level's average u by that of the value which agreed."""
     row = FIELD_NUMBER[field]
     for level in levels:
         if level in scales.by_value[row]:
-            some = np.flatnonzero(seen.levels[row] == level)
-            bits[row, some] = scales.log_m[row][level] + rarity[at[some]]
+            some = seen.levels[row] == level
+            bits[row, some] = scales.log_m[row][level] + rarity[some]
+
+
+def _variants(
+    bits: F64,
+    field: str,
+    seen: Compared,
+    scales: Scales,
+    rarity: NameRarity,
+    mine: tuple[I32, I32, NDArray[np.uint8]],
+    who: I32,
+) -> None:
+    """Weighs a nickname or a misspelling by how common both names are.
+
+    Of one person the two names arise as v and a variant of v: P(a, b | same) = m t (f(a) + f(b)) / 2 with t the
+    share of variants; of two people as f(a) f(b). So the factor is about m t / 2 min(f): DUSTIN for JUSTIN says
+    little, since both are names; a DUSTLN is hardly anything but a DUSTIN. No factor can exceed 1 / max(f).
+    """
+    row = FIELD_NUMBER[field]
+    some = np.flatnonzero(np.isin(seen.levels[row], list(VARIANTS)))
+    if not len(some):
+        return
+    at, same, classes = mine
+    left_bits, left_known = rarity.beside(same, classes)
+    level = seen.levels[row, some]
+    a, b = left_bits[at[some]], rarity.bits[who[some]]
+    spread = np.array([VARIANTS.get(Name(n), 0.0) for n in range(len(Name))])[level]
+    formula = scales.log_m[row][level] - 1 - spread + np.maximum(a, b)
+    both = left_known[at[some]] & rarity.known[who[some]]
+    ceiling = np.minimum(bits[row, some] + BONUS, np.minimum(a, b))
+    bits[row, some] = np.where(both, np.minimum(formula, ceiling), ceiling)
