@@ -99,6 +99,8 @@ REASON = pattern(r"(?=.{2,64}$)[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|DEIDENTIFIED")
 """A reason or obligation code of the consent rules: capitals joined by underscores."""
 LEVEL = pattern(r"[a-z][a-z0-9_]{0,30}:[a-z][a-z0-9_-]{0,30}")
 """A compared field and its agreement level, `last:close`."""
+KEY_ID = pattern(r"[A-Za-z0-9_-]{43}")
+"""A key's RFC 7638 thumbprint."""
 LABEL = pattern(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """What an organisation calls its own feeds, rule sets, epochs, keys and sinks: one word."""
 PARTY = pattern(r"(?!\d{4}-\d\d-\d\d$)(?!\d{3}-\d\d-\d{4}$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")

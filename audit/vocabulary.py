@@ -14,6 +14,7 @@ from audit.facts import (
     CODE,
     COUNT,
     HASH,
+    KEY_ID,
     LABEL,
     LEVEL,
     NUMBER,
@@ -84,7 +85,8 @@ TYPES: Mapping[str, FactType] = {
     **_each(instant, "deadline expires_at since until"),
     # names that an organisation gives to its own people and parts, and to its own things
     **_each(PARTY, "approved_by by org recipient recipient_org staff via"),
-    **_each(LABEL, "epoch feed kid rule_set sink version"),
+    "kid": KEY_ID,
+    **_each(LABEL, "epoch feed rule_set sink version"),
     # codes of other rooms
     **_each(CODE, "channel code field report"),
     "fields": many(any_of(FieldName)),
