@@ -102,19 +102,19 @@ class Model(_Strict):
 
     @cached_property
     def hash(self) -> str:
-        """Names this model, 16 hex digits of SHA-256 over its canonical JSON. Every link carries it."""
+        """Names this model: SHA-256 over its canonical JSON, in hex. Every link carries it."""
         return _digest(self.model_dump(mode="json"))
 
     @cached_property
     def schema_hash(self) -> str:
         """Names the encoding: normalisation, hashing and blocking keys, whatever the weights are."""
         passes = [[p.name, p.slots] for p in PASSES]
-        return _digest([self.encoding.model_dump(mode="json"), normalise.VERSION, passes])
+        return _digest([self.encoding.model_dump(mode="json"), normalise.VERSION, passes])[:16]
 
 
 def _digest(value: object) -> str:
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-    return hashlib.sha256(canonical).hexdigest()[:16]
+    return hashlib.sha256(canonical).hexdigest()
 
 
 @cache
