@@ -47,9 +47,10 @@ def consider(book: RuleBook, at: ProgrammeCase) -> Outcome:
             _without_and_with_consent(book, at, outcome)
     elif rule.effect is not Effect.PERMIT:
         outcome.refusals.append(rule)
-    elif book.first(Stage.OPT_IN, at, at.policy) is None:
+    elif (opt_in := book.first(Stage.OPT_IN, at, at.policy)) is None:
         outcome.open(at.available, rule)
     else:
+        outcome.refusals.append(opt_in)
         _opt_in(book, at, outcome, rule)
     if at.notes_wanted and at.purpose in _WITH_NOTES:
         _notes(book, at, outcome)
