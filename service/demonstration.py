@@ -53,6 +53,7 @@ class DemoResult:
 def run_demo(home: Path | None, told: Callable[[str], None]) -> DemoResult:
     """Set up the sample county in `home` (a new folder by default), run it for a week, and check what came of it."""
     home = home or Path(mkdtemp(prefix="warmlink-demo-"))
+    home.mkdir(parents=True, exist_ok=True)
     result = DemoResult(home)
     with as_file(files("config") / "samples" / "county") as county, MaildirSink(home / "mail") as sink:
         told("making keys and an empty database")

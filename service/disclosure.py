@@ -84,7 +84,7 @@ def consents_of(conn: Connection, engine: Engine, client: ClientRef) -> tuple[Co
 
 def input_bytes(asked: DecisionRequest | None) -> bytes:
     """What was decided upon, in the published schema; null where facts were missing and nothing could be asked."""
-    return b"null" if asked is None else _REQUEST.dump_json(asked, by_alias=True)
+    return b"null" if asked is None else _REQUEST.dump_json(asked, by_alias=True, warnings=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _leaf(engine: Engine, given: _Given) -> Leaf:
         fields=decision.fields_allowed,
         withheld=decision.fields_withheld,
         consents=_consent_refs(engine, decision),
-        rule_set=decision.rule_set,
+        rule_set=decision.rule_set.replace(" ", "-"),
         rule_set_hash=decision.rule_set_hash,
         input_hash=sha256(given.body).hexdigest(),
     )

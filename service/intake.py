@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,5 +95,15 @@ class Intake:
 
     def _leaf(self, fault: RowFault) -> Leaf:
         return leaf(
-            Kind.QUARANTINE, feed=self.feed, delivery=self.delivery, code=fault.code, line=fault.line, field=fault.field
+            Kind.QUARANTINE,
+            feed=self.feed,
+            delivery=self.delivery,
+            code=fault.code,
+            line=fault.line,
+            field=_as_code(fault.field),
         )
+
+
+def _as_code(field: str) -> str | None:
+    """A feed's own column name as the audit log has codes: small letters and underscores; None where there is none."""
+    return re.sub(r"[^a-z0-9]+", "_", field.lower()).strip("_")[:64] or None

@@ -135,7 +135,7 @@ def _record_consent(
     engine: Engine, conn: Connection, client: ClientRef, record: ConsentRecord, *, by: str, now: datetime
 ) -> Leaf | None:
     """Append the entry and give its leaf; None where the history already ends with it."""
-    document = CONSENT_RECORD.dump_python(record, mode="json", by_alias=True)
+    document = CONSENT_RECORD.dump_python(record, mode="json", by_alias=True, warnings=False)
     earlier = [e.record for e in consents.history(conn, engine.vault, client) if e.record["id"] == record.id]
     if earlier and earlier[-1] == document:
         return None

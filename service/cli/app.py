@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -19,20 +21,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback shows local variables, and they hold people
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Tells a behavioural-health clinician, within the hour, that a client was booked into jail, and tells nobody else.",
-    epilog="Exit codes: 0 done, 65 refused, 75 try again later, 78 a person must act. See docs/operator.md.",
+    epilog="Exit codes: 0 done, 65 refused, 70 our fault, 75 try again later, 78 a person must act. See docs/operator.md.",
 )
 for room in (demonstration, operate, configuration, people, inbox, audit, policy, linkage):
     room.register(app)
 
 
 def main() -> None:
-    """Run a command; a fault of ours ends in one sentence, never in a traceback with somebody's data."""
+    """Run a command. A fault of ours ends in one sentence; any other names its place and kind, never what it held."""
     try:
         app()
     except WarmlinkError as fault:
-        Console(stderr=True, highlight=False).print(f"[bold red]warmlink:[/] {_escaped(str(fault))}")
+        _say(str(fault))
         sys.exit(next((code for kind, code in EXIT if isinstance(fault, kind)), 1))
+    except Exception as fault:  # noqa: BLE001 - the message of an unforeseen error may hold a person
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        _say(f"unforeseen fault {type(fault).__name__} at {Path(place.filename).name}:{place.lineno}; please report it")
+        sys.exit(70)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False).print("warmlink:", style="bold red", end=" ")
+    Console(stderr=True, highlight=False, markup=False).print(text, soft_wrap=True)

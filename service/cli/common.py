@@ -91,7 +91,7 @@ def plain(value: Any) -> Any:
 def table(*columns: str, title: str = "") -> Table:
     made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, justify="right" if column.startswith("#") else "left")
+        made.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
     return made
 
 

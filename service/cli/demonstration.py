@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from alerts.render import render_text
@@ -90,7 +89,7 @@ def _print_decisions(result: DemoResult) -> None:
     for cycle in result.cycles:
         outcomes.update(cycle.tally.decisions)
         reasons.update(cycle.tally.reasons)
-    rows = table("decisions under the opt-in county profile", "#")
+    rows = table("decisions (opt-in county profile)", "#")
     for name, count in sorted(outcomes.items()):
         rows.add_row(f"[bold]{name}[/]", str(count))
     for code, count in reasons.most_common():
@@ -106,7 +105,9 @@ def _print_alert(result: DemoResult) -> None:
     assert result.opened is not None
     alert, recipient, content = result.opened
     out.print(f"What {recipient} reads after opening alert {alert} with her own key:")
-    out.print(Panel(render_text(content).rstrip(), expand=False))
+    out.rule()
+    typer.echo(render_text(content).rstrip())
+    out.rule()
 
 
 def _print_next(result: DemoResult) -> None:
