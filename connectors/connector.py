@@ -12,11 +12,14 @@ from connectors.convert.bookings import BookingConverter, Origin
 from connectors.convert.roster import RosterConverter
 from connectors.delivery import Cursor, Delivery, Transport
 from connectors.errors import FeedMalformed, FeedUnavailable
-from connectors.rows import Format, Remark, Row, RowFault, Skip
+from connectors.rows import Format, RawResource, Remark, Row, RowFault, Skip
 from connectors.schema import Mapping
-from records import BookingEvent, EventKind, FeedId, Flag, Instant, Op, OrgId, RosterEntry
+from records import BookingEvent, EventKind, FeedId, Flag, Instant, Op, OrgId, RosterEntry, StaffMember
 
-Record = BookingEvent | RosterEntry
+Record = BookingEvent | RosterEntry | StaffMember | RawResource
+"""What an installation wants from a feed. Staff and raw resources come only from feeds that have them (FHIR)."""
+
+_Made = BookingEvent | RosterEntry | RowFault
 
 _WINDOW = 65_536
 """Records of one delivery that are remembered to find repetitions: memory stays flat, however long the file."""
@@ -36,6 +39,8 @@ class Summary:
     duplicates: int = 0
     updates: int = 0
     skipped: int = 0
+    others: int = 0
+    """Staff members and raw resources that were handed on beside the rows."""
     remarks: list[str] = field(default_factory=list)
     complete: bool = False
     """The delivery was read to its end and is believed. Until then it says nothing about who is absent."""
@@ -137,6 +142,10 @@ class Pull:
                 if isinstance(item, Remark):
                     summary.remarks.append(item.reason)
                     continue
+                if isinstance(item, StaffMember | RawResource):
+                    summary.others += 1
+                    yield item if isinstance(item, RawResource) else replace(item, org=item.org or self._connector.org)
+                    continue
                 found = repeats.judge(convert(item)) if isinstance(item, Row) else item
                 _count(summary, found)
                 if found is not None:
@@ -152,7 +161,7 @@ class Pull:
                 f"{summary.refused} of {summary.rows} rows were refused: the file as a whole is not believed"
             )
 
-    def _converter(self) -> Callable[[Row], Record | RowFault]:
+    def _converter(self) -> Callable[[Row], _Made]:
         connector = self._connector
         origin = Origin(connector.feed_id, self._received_at, self._delivery.source_hash)
         if connector.mapping.kind == "bookings":
@@ -160,7 +169,7 @@ class Pull:
         return RosterConverter(connector.mapping, origin, connector.org).convert
 
 
-def _count(summary: Summary, found: Record | RowFault | None) -> None:
+def _count(summary: Summary, found: _Made | None) -> None:
     summary.rows += 1
     if found is None:
         summary.duplicates += 1
@@ -178,7 +187,7 @@ class _Repeats:
     def __init__(self) -> None:
         self._last: OrderedDict[tuple[str, str], str | RosterEntry] = OrderedDict()
 
-    def judge(self, found: Record | RowFault) -> Record | RowFault | None:
+    def judge(self, found: _Made) -> _Made | None:
         if isinstance(found, BookingEvent):
             return self._booking(found)
         return self._client(found) if isinstance(found, RosterEntry) else found

@@ -6,17 +6,20 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from records import Flag, StaffMember
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Row:
     """One record as text by column. `line` is where it begins in its file, counted from 1.
 
-    Formats with structure name a column by its path (`subject.name.last`, `PID-5.1`). The n-th of a repeated
-    part is `path[n]`, counted from 0; the first may be written without `[0]`.
+    Formats with structure name a column by its path (`subject.name.last`, `PID-5.1`). The first of a repeated part
+    has no number, the further ones are `path[1]`, `path[2]` and so on. `flags` are the format's own doubts.
     """
 
     line: int
     values: Mapping[str, str]
+    flags: tuple[Flag, ...] = ()
 
     def __repr__(self) -> str:
         return f"<row of {len(self.values)} columns at line {self.line}>"
@@ -49,7 +52,25 @@ class Remark:
     reason: str
 
 
-Item = Row | RowFault | Skip | Remark
+@dataclass(frozen=True, slots=True, repr=False)
+class RawResource:
+    """A whole resource that is handed on as it came: a consent, for the room that understands consents.
+
+    `client_id` is the client it is about, where the source says so; `content` is the parsed JSON.
+    """
+
+    line: int
+    type: str
+    content: Mapping[str, object]
+    client_id: str = ""
+
+    def __repr__(self) -> str:
+        return f"<{self.type} resource at line {self.line}>"
+
+    __str__ = __repr__
+
+
+Item = Row | RowFault | Skip | Remark | RawResource | StaffMember
 
 
 class Format(Protocol):

@@ -20,7 +20,7 @@ from connectors.formats import AnyFormat
 from connectors.strict import Strict
 from records import Custody, EnrolmentStatus, EventKind, Op
 
-_WORDS = {"iso", "epoch-s", "epoch-ms"}
+_WORDS = {"iso", "epoch-s", "epoch-ms", "serial"}
 _CLOSED: dict[str, frozenset[str]] = {
     "op": frozenset(op.value for op in Op),
     "event": frozenset(kind.value for kind in EventKind),
@@ -38,6 +38,7 @@ class Source(Strict):
     """Where one value comes from: a column, or a constant. A plain text is short for `{column: text}`."""
 
     column: str = ""
+    otherwise: str = Field(default="", description="The column to take where the first is empty.")
     constant: str = ""
     codes: dict[str, str] = Field(
         default={}, description="Code table; a value that is not in it is doubted and left empty."
@@ -56,7 +57,7 @@ class Source(Strict):
     @property
     def is_plain(self) -> bool:
         """Whether the value is simply what stands in the column."""
-        return bool(self.column) and not (self.codes or self.extract or self.pad)
+        return bool(self.column) and not (self.codes or self.extract or self.pad or self.otherwise)
 
 
 Text = Annotated[Source, BeforeValidator(_from_text)]
@@ -66,6 +67,7 @@ class DateSource(Strict):
     """A day; `formats` overrides the mapping's `dates`."""
 
     column: str
+    otherwise: str = ""
     formats: tuple[str, ...] = ()
 
 
@@ -73,6 +75,7 @@ class TimeSource(Strict):
     """A moment; `formats` and `offset` override the mapping's."""
 
     column: str
+    otherwise: str = ""
     formats: tuple[str, ...] = ()
     offset: Literal["none", "expected"] = "none"
 
@@ -111,7 +114,7 @@ class AliasSource(Strict):
 
 
 class ChargeSource(Strict):
-    """Charges: one column split into `code<between>text`, or a repeated part with `code` and `text` inside it."""
+    """Charges: one column split into `code<between>text`; or a column with the code and one with the `text`; or a repeated part."""
 
     column: str = ""
     split: str = ";"
@@ -287,6 +290,9 @@ class Mapping(Strict):
     times: tuple[str, ...] = ("iso",)
     unknown: tuple[str, ...] = Field(
         default=("N/A", "NA", "#N/A", "NULL", "-"), description="Texts that mean no value."
+    )
+    required: tuple[str, ...] = Field(
+        default=(), description="Columns that no row may leave empty, beyond the number and a name."
     )
     youngest: int = Field(default=0, ge=0, le=18, description="Years; resolves two-digit birth years.")
     facilities: dict[str, Facility] = Field(default={}, description="Given, a facility that is not listed is doubted.")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from connectors.convert.dates import TimeReader, time_reader
 from connectors.convert.digest import content_hash
 from connectors.convert.identities import IdentityReader
-from connectors.convert.values import Values, compile_texts, repeated, tidy, yes_or_no
+from connectors.convert.values import Values, compile_column, compile_texts, lacks, repeated, tidy, yes_or_no
 from connectors.rows import Row, RowFault
 from connectors.schema import ChargeSource, Mapping, TimeSource
 from records import (
@@ -91,6 +91,7 @@ class BookingConverter:
         self._origin = origin
         self._latest = origin.received_at.at + _CLOCKS_DIFFER
         self._unknown = frozenset(mapping.unknown)
+        self._required = mapping.required
         self._facilities = mapping.facilities
         self._zones = {key: ZoneInfo(place.zone or mapping.zone) for key, place in mapping.facilities.items()}
         self._zone = ZoneInfo(mapping.zone)
@@ -104,10 +105,12 @@ class BookingConverter:
 
     def convert(self, row: Row) -> BookingEvent | RowFault:
         """One event, or why there is none. Never raises for what a row may hold."""
-        flags: list[Flag] = []
+        flags = list(row.flags)
         values, spoilt = tidy(row.values, self._unknown)
         if spoilt:
             flags.extend(Flag(column, "control-character") for column in spoilt)
+        if self._required and (lacking := lacks(values, self._required)):
+            return RowFault(row.line, lacking, "required", "a column that every row must fill is empty")
         facts = _Facts._make(self._facts(values, flags))
         if not facts.booking_number:
             return RowFault(row.line, "booking_number", "no-booking-number", "the booking number is missing")
@@ -256,8 +259,8 @@ def _moment(source: TimeSource | None, mapping: Mapping) -> Callable[[Values, Zo
     if source is None:
         return lambda _values, _zone: (None, "")
     read: TimeReader = time_reader(source.formats or mapping.times, offset_expected=source.offset == "expected")
-    column = source.column
-    return lambda values, zone: read(values.get(column, ""), zone)
+    text = compile_column(source.column, source.otherwise)
+    return lambda values, zone: read(text(values, []), zone)
 
 
 def _charge_reader(source: ChargeSource | None) -> Callable[[Values], tuple[Charge, ...]]:
@@ -269,6 +272,9 @@ def _charge_reader(source: ChargeSource | None) -> Callable[[Values], tuple[Char
             Charge(values.get(f"{path}.{code}", ""), values.get(f"{path}.{text}", ""))
             for path in repeated(values, each)
         )
+    if source.text:
+        code_column, text_column = source.column, source.text
+        return lambda values: _two_columns(values.get(code_column, ""), values.get(text_column, ""))
     column, split, between = source.column, source.split, source.between
 
     def read(values: Values) -> tuple[Charge, ...]:
@@ -278,6 +284,10 @@ def _charge_reader(source: ChargeSource | None) -> Callable[[Values], tuple[Char
         return tuple(_charge(piece.strip(), between) for piece in whole.split(split) if piece.strip())
 
     return read
+
+
+def _two_columns(code: str, text: str) -> tuple[Charge, ...]:
+    return (Charge(code, text),) if code or text else ()
 
 
 def _charge(text: str, between: str) -> Charge:

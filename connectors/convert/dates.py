@@ -1,13 +1,14 @@
 """Days of birth and moments of booking: declared formats only, nothing guessed, every doubt named.
 
-The format language is that of `strptime` (%Y %y %m %d %H %I %M %S %f %p %b %B %z) plus three words: `iso`,
-`epoch-s` and `epoch-ms`. `%m` and `%d` also take one digit, unless another number follows without a separator.
+The format language is that of `strptime` (%Y %y %m %d %H %I %M %S %f %p %b %B %z) plus words: `iso`,
+`epoch-s` and `epoch-ms` for moments, `serial` (a spreadsheet's day number) for days. `%m` and `%d` also take one digit, unless another number follows without a separator.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -32,8 +33,13 @@ _WIDE = {
 _TIGHT = {k: v.replace(r"\d{1,2}", r"\d{2}") for k, v in _WIDE.items()}
 _ISO_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.ASCII)
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}|XX))?(?:-XX)?", re.ASCII | re.IGNORECASE)
+_SERIAL = re.compile(r"(\d{5})", re.ASCII)
+_SERIAL_ZERO = date(1899, 12, 30)
+"""Day 0 of a spreadsheet's serial dates, with its invented 29 February 1900 already behind us."""
+_DAYS = {"iso": _ISO_DAY, "serial": _SERIAL}
 _OLDEST = 120
-"""Years. Nobody older is booked or enrolled; 1900-01-01 and its kind are placeholders."""
+_REMEMBERED = 65_536
+"""More days than a hundred and twenty years have."""
 
 
 def compile_format(form: str) -> re.Pattern[str]:
@@ -56,55 +62,76 @@ def conflicting(forms: Iterable[str]) -> bool:
     return {"md", "dm"} <= orders
 
 
-def day_reader(forms: Iterable[str], today: date, youngest: int = 0) -> DateReader:
-    """A reader of birth dates. Partial dates (`1990-02-XX`, `1974`) are legal in any feed.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which days are possible, and the last year that a two-digit year can mean."""
 
-    A two-digit year is the latest that makes the person at least `youngest` years old. Remembers what it read,
-    for as long as the reader lives: few dates, many rows.
+    earliest: date
+    latest: date
+    newest_year: int
+
+    @classmethod
+    def of_births(cls, today: date, youngest: int = 0) -> Span:
+        """Nobody is older than 120 (1900-01-01 and its kind are placeholders), nor younger than `youngest` by a guess."""
+        return cls(date(today.year - _OLDEST, 1, 1), today, today.year - youngest)
+
+    @classmethod
+    def of_care(cls, today: date) -> Span:
+        """Enrolments may be planned, and end in a far year that means never."""
+        return cls(date(1900, 1, 1), date.max, today.year + 20)
+
+
+def day_reader(forms: Iterable[str], span: Span) -> DateReader:
+    """A reader of days. Partial dates (`1990-02-XX`, `1974`) are legal in any feed.
+
+    Remembers what it read, for as long as the reader lives: few dates, many rows.
     """
-    patterns = [_ISO_DAY if form == "iso" else compile_format(form) for form in forms]
-    newest = today.year - youngest
-    known: dict[str, tuple[str, Doubt]] = {"": ("", "")}
+    patterns = [_DAYS.get(form) or compile_format(form) for form in forms]
+    known: dict[str, tuple[str, Doubt]] = {}
 
     def read(text: str) -> tuple[str, Doubt]:
+        if not text:
+            return "", ""
         found = known.get(text)
         if found is None:
-            found = known[text] = _read_day(text, patterns, today, newest)
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[text] = _read_day(text, patterns, span)
         return found
 
     return read
 
 
-def _read_day(text: str, patterns: Iterable[re.Pattern[str]], today: date, newest: int) -> tuple[str, Doubt]:
+def _read_day(text: str, patterns: Iterable[re.Pattern[str]], span: Span) -> tuple[str, Doubt]:
     for pattern in patterns:
         match = pattern.fullmatch(text)
         if match is not None:
-            return _checked_day(match, today, newest)
+            return _checked_day(match, span)
     partial = _PARTIAL.fullmatch(text)
     if partial is None:
         return "", "unreadable-date"
-    year, month = int(partial[1]), partial[2]
-    if not today.year - _OLDEST <= year <= today.year or (
-        month and month.upper() != "XX" and not 1 <= int(month) <= 12
-    ):
+    year, month = int(partial[1]), (partial[2] or "XX").upper()
+    if not span.earliest.year <= year <= span.latest.year or (month != "XX" and not 1 <= int(month) <= 12):
         return "", "impossible-date"
-    return (f"{year:04d}-{month}" if month and month.upper() != "XX" else f"{year:04d}"), ""
+    return f"{year:04d}" if month == "XX" else f"{year:04d}-{month}", ""
 
 
-def _checked_day(match: re.Match[str], today: date, newest: int) -> tuple[str, Doubt]:
+def _checked_day(match: re.Match[str], span: Span) -> tuple[str, Doubt]:
     try:
-        day = date(*(_iso_parts(match) if match.re is _ISO_DAY else _parts(match, newest)))
-    except ValueError:
+        day = _day_of(match, span.newest_year)
+    except (ValueError, OverflowError):
         return "", "impossible-date"
-    if day > today:
+    if day > span.latest:
         return "", "future"
-    if day.year < today.year - _OLDEST:
-        return "", "placeholder"
-    return day.isoformat(), ""
+    return (day.isoformat(), "") if day >= span.earliest else ("", "placeholder")
 
 
-def _iso_parts(match: re.Match[str]) -> tuple[int, int, int]:
-    return int(match[1]), int(match[2]), int(match[3])
+def _day_of(match: re.Match[str], newest: int) -> date:
+    if match.re is _SERIAL:
+        return _SERIAL_ZERO + timedelta(days=int(match[1]))
+    if match.re is _ISO_DAY:
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    return date(*_parts(match, newest))
 
 
 def _parts(match: re.Match[str], newest: int) -> tuple[int, int, int]:

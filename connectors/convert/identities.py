@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
-from connectors.convert.dates import DateReader, day_reader
+from connectors.convert.dates import DateReader, Span, day_reader
 from connectors.convert.names import Name, NameReader, is_formula, name_reader
-from connectors.convert.values import Reader, Values, compile_texts, repeated, split_place, ssn_last4
+from connectors.convert.values import Reader, Values, compile_column, compile_texts, repeated, split_place, ssn_last4
 from connectors.schema import AliasSource, DateSource, Mapping
 from records import Flag, Identity
 
@@ -91,15 +91,17 @@ def _whole(text: str, take_apart: NameReader) -> Name:
 def _day(source: DateSource | None, mapping: Mapping, today: date) -> Reader:
     if source is None:
         return lambda _values, _flags: ""
-    return compile_day(source, "birth_date", day_reader(source.formats or mapping.dates, today, mapping.youngest))
+    return compile_day(
+        source, "birth_date", day_reader(source.formats or mapping.dates, Span.of_births(today, mapping.youngest))
+    )
 
 
 def compile_day(source: DateSource, field: str, reader: DateReader) -> Reader:
     """The reader of a day in a column."""
-    column = source.column
+    text = compile_column(source.column, source.otherwise)
 
     def read(values: Values, flags: list[Flag]) -> str:
-        day, doubt = reader(values.get(column, ""))
+        day, doubt = reader(text(values, flags))
         if doubt:
             flags.append(Flag(field, doubt))
         return day

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from connectors.schema import Source
 from records import Flag
@@ -36,6 +36,11 @@ def tidy(values: Values, unknown: frozenset[str] = frozenset()) -> tuple[Values,
         spoilt = [column for column, text in values.items() if any(map(_is_forbidden, text))]
         values = {column: "" if column in spoilt else _printable(text) for column, text in values.items()}
     return {column: "" if (short := text.strip()) in unknown else short for column, text in values.items()}, spoilt
+
+
+def lacks(values: Values, required: Iterable[str]) -> str:
+    """The first required column that is empty, or the empty string."""
+    return next((column for column in required if not values.get(column)), "")
 
 
 def _is_trimmed(joined: str) -> bool:
@@ -80,14 +85,19 @@ def compile_reader(source: Source | None, field: str) -> Reader:
     if source.constant:
         constant = source.constant
         return lambda _values, _flags: constant
-    column = source.column
-
-    reader: Reader = lambda values, _flags: values.get(column, "")  # noqa: E731 - wrapped below, once per setting
+    reader = compile_column(source.column, source.otherwise)
     if source.extract:
         reader = _extracting(reader, re.compile(source.extract))
     if source.pad:
         reader = _padding(reader, source.pad)
     return _coding(reader, source.codes, field) if source.codes else reader
+
+
+def compile_column(column: str, otherwise: str = "") -> Reader:
+    """The text of a column; where it is empty, of the other one."""
+    if otherwise:
+        return lambda values, _flags: values.get(column) or values.get(otherwise, "")
+    return lambda values, _flags: values.get(column, "")
 
 
 def _extracting(inner: Reader, pattern: re.Pattern[str]) -> Reader:
@@ -147,14 +157,10 @@ def split_place(text: str) -> tuple[str, str, str]:
 
 
 def repeated(values: Values, prefix: str) -> Iterator[str]:
-    """The paths of a repeated part: `prefix[0]`, `prefix[1]` ... as far as there are any.
-
-    Formats list columns of one part together, so that one pass finds them all.
-    """
-    start = f"{prefix}["
-    indices = {
-        int(rest)
-        for column in values
-        if column.startswith(start) and (rest := column[len(start) :].partition("]")[0]).isdecimal()
-    }
-    return (f"{prefix}[{index}]" for index in sorted(indices))
+    """The paths of a repeated part that are there: `prefix`, `prefix[1]`, `prefix[2]` ..."""
+    first, further = prefix + ".", prefix + "["
+    if any(column.startswith(first) for column in values):
+        yield prefix
+    found = (column[len(further) :].partition("]")[0] for column in values if column.startswith(further))
+    for index in sorted({int(text) for text in found if text.isdecimal()}):
+        yield f"{prefix}[{index}]"

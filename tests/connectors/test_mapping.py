@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import pytest
 from feeding import changed, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import MappingError, load_mapping, parse_mapping, ready_mappings
-from records import BookingEvent, Custody, EnrolmentStatus, EventKind, Op, RosterEntry, StaffId
+from connectors import (
+    Connector,
+    FeedMalformed,
+    MappingError,
+    Pull,
+    ScriptedTransport,
+    load_mapping,
+    parse_mapping,
+    ready_mappings,
+)
+from records import BookingEvent, Custody, EnrolmentStatus, EventKind, FeedId, Op, RosterEntry, StaffId
 
 HEAD = """
 name: test
@@ -164,8 +176,6 @@ def test_a_file_with_too_many_refused_rows_is_not_believed_as_a_whole() -> None:
     text = parse_mapping(mapping(head="quarantine: {rows: 3, share: 0.5}\n"), "test")
     good, bad = b'1,"A, B",,,\n', b"2,,,,\n"
     assert len(read(good * 1 + bad * 2, text).faults) == 2, "few refusals never refuse the file"
-    from connectors import FeedMalformed
-
     with pytest.raises(FeedMalformed, match="4 of 5 rows were refused"):
         read(good + bad * 4, text)
 
@@ -178,12 +188,7 @@ def test_a_pull_is_acknowledged_only_after_it_was_read() -> None:
         unread.acknowledge()
 
 
-def _pulls():  # type: ignore[no-untyped-def] # an iterator of pulls
-    from datetime import UTC, datetime
-
-    from connectors import Connector, ScriptedTransport
-    from records import FeedId
-
+def _pulls() -> Iterator[Pull]:
     connector = Connector.of(FeedId("jail"), ScriptedTransport([b"1,,,,\n"]), parse_mapping(mapping(), "test"))
     return connector.pull(None, datetime(2026, 12, 1, tzinfo=UTC))
 

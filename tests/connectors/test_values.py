@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.convert.dates import compile_format, day_reader, time_reader
+from connectors.convert.dates import Span, compile_format, day_reader, time_reader
 from connectors.convert.names import ORDERS, is_formula, name_reader
 from connectors.convert.values import split_place, ssn_last4, tidy
 from records import TimeQuality
@@ -96,12 +96,12 @@ def test_a_promised_offset_that_is_missing_is_doubted() -> None:
     ],
 )
 def test_days(text: str, day: str, doubt: str) -> None:
-    assert day_reader(["iso", "%m/%d/%Y", "%m/%d/%y"], TODAY, youngest=10)(text) == (day, doubt)
+    assert day_reader(["iso", "%m/%d/%Y", "%m/%d/%y"], Span.of_births(TODAY, youngest=10))(text) == (day, doubt)
 
 
 @given(st.text(max_size=30))
 def test_no_text_crashes_the_readers_of_dates(text: str) -> None:
-    day, doubt = day_reader(["iso", *["%m/%d/%Y", "%b %d %Y"]], TODAY)(text)
+    day, doubt = day_reader(["iso", *["%m/%d/%Y", "%b %d %Y"]], Span.of_births(TODAY))(text)
     assert day == "" or re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", day)
     assert not (day and doubt)
     for forms in (["iso"], ["epoch-ms"], FORMS):
