@@ -79,6 +79,7 @@ class Cycle:
                 take(feed, pull)
                 pull.acknowledge()
                 report.rows += pull.summary.rows
+                self._logged(feed, pull)
                 report.refused += pull.summary.refused
                 report.deliveries[feed.id] = report.deliveries.get(feed.id, 0) + 1
             archive.sweep(self.engine.settings.at(feed.path), self.engine.vault)
@@ -86,6 +87,11 @@ class Cycle:
             self._failed(feed, fault, report)
         else:
             self._polled(feed)
+
+    def _logged(self, feed: FeedSettings, pull: Pull) -> None:
+        read = pull.summary
+        counts = {"rows": read.rows, "records": read.records, "refused": read.refused, "flagged": read.flagged}
+        self.engine.log.info("feed.delivered", feed=feed.id, delivery=pull.source_hash[:12], **counts)
 
     def _pulls(self, feed: FeedSettings) -> Iterator[Pull]:
         with self.engine.database.read() as conn:

@@ -18,6 +18,7 @@ EXIT = ((Retry, 75), (Refuse, 65), (TellPerson, 78))
 app = typer.Typer(
     name="warmlink",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,  # a traceback shows local variables, and they hold people
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Tells a behavioural-health clinician, within the hour, that a client was booked into jail, and tells nobody else.",
