@@ -4,7 +4,7 @@ from connectors.connector import Connector, Pull, Record, Summary
 from connectors.convert.library import load_mapping, parse_mapping, ready_mappings
 from connectors.delivery import Cursor, Delivery, MemoryDelivery, ScriptedTransport, Transport
 from connectors.errors import FeedMalformed, FeedRejected, FeedUnavailable, MappingError
-from connectors.rows import Format, Remark, Row, RowFault, Skip
+from connectors.rows import Format, RawResource, Remark, Row, RowFault, Skip
 from connectors.schema import Mapping
 from connectors.transports.folder import FolderDrop
 
@@ -21,6 +21,7 @@ __all__ = [
     "MappingError",
     "MemoryDelivery",
     "Pull",
+    "RawResource",
     "Record",
     "Remark",
     "Row",
