@@ -13,8 +13,9 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from audit.errors import LogBroken, ProofRefused
-from audit.leaves import Entry, Leaf
+from audit.errors import LeafRefused, LogBroken, ProofRefused
+from audit.facts import MAX_COUNT
+from audit.leaves import Entry, Leaf, decode
 from audit.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from store.tables import audit_head, audit_leaf
 
@@ -103,6 +104,15 @@ def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEn
         for position, entry, hashed in rows:
             yield StoredEntry(position, bytes(entry), bytes(hashed))
         start = rows[-1].position + 1
+
+
+def entries(conn: Connection, start: int = 0, stop: int = MAX_COUNT) -> Iterator[Entry]:
+    """Entries of positions [start, stop), read; LogBroken for one that is not an entry at all. Not verified."""
+    for stored in stored_entries(conn, start, stop):
+        try:
+            yield decode(stored.entry)
+        except LeafRefused as fault:
+            raise LogBroken(f"audit entry {stored.position} cannot be read; run `warmlink audit verify`") from fault
 
 
 def leaf_hashes(conn: Connection, start: int, stop: int) -> list[bytes]:
