@@ -80,7 +80,9 @@ def no_birth_date(e: Evidence) -> bool:
 
 
 def too_few_names(e: Evidence) -> bool:
-    """Neither name agrees, or no name was given."""
+    """Neither name agrees, or no name was given. Birth date and SSN together outweigh a false name."""
+    if e.level("dob") == Dob.EXACT and e.level("ssn4") == Ssn4.EXACT:
+        return False
     return e.level("first") not in _NAME_AGREES | {Name.INITIAL} and e.level("last") not in _NAME_AGREES
 
 

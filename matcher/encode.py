@@ -162,7 +162,8 @@ class Encoder:
         rows, tables, facts = self._other_columns(text, names, suffix)
         facts["first"], facts["last"] = _of(names.sounds, first), _of(names.sounds, last)
         facts["formal"] = _of(names.formals, first)
-        facts["head"], facts["tail"] = _of(names.heads, first), _of(names.heads, last)
+        for initial, at in (("head", first), ("mid", middle), ("tail", last)):
+            facts[initial] = _of(names.heads, at)
         parts = names.tables["name_parts"]
         halves = np.where(last[:, None] >= 0, parts[last], -1)
         facts["part1"], facts["part2"] = _of(names.sounds, halves[:, 0]), _of(names.sounds, halves[:, 1])
@@ -231,7 +232,8 @@ class Encoder:
             if column in _FACT:
                 facts[column] = _word(values)[at]
         rows["suffix"] = tokens(keys["suffix"], _SUFFIXES)[suffix]
-        street, number, filters, facts["street"] = self._street_columns(text["street"])
+        street, number, filters, street_facts = self._street_columns(text["street"])
+        facts["street"], facts["number"] = street_facts
         tables = {
             **names.tables,
             "dobs": dob_table(keys["dob"], dobs),
@@ -240,7 +242,7 @@ class Encoder:
         }
         return rows | {"street": street, "number": number}, tables, facts
 
-    def _street_columns(self, texts: Sequence[str]) -> tuple[I32, U32, U64, U64]:
+    def _street_columns(self, texts: Sequence[str]) -> tuple[I32, U32, U64, tuple[U64, U64]]:
         """Pointer to the street's name, token of the house number, the filters, and the whole as a blocking fact."""
         values, at = distinct(texts, norm.street)
         names, to_name = _values([name for _, name in values], str)
@@ -251,7 +253,8 @@ class Encoder:
             else np.zeros(0, np.uint64)
         )
         whole[[not (n and name) for n, name in values]] = 0
-        return to_name[at], number[at], self._streets.filters(names), whole[at]
+        facts = whole[at], (_word([n for n, _ in values])[at] if values else whole)
+        return to_name[at], number[at], self._streets.filters(names), facts
 
     def _blocks(self, facts: Mapping[str, U64], n: int) -> U32:
         """Blocking keys (n, SLOTS): a keyed hash of the pass and its facts, in no particular order."""

@@ -9,23 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FACTS = (
-    "dob",
-    "year",
-    "day",
-    "first",
-    "formal",
-    "last",
-    "part1",
-    "part2",
-    "head",
-    "tail",
-    "ssn4",
-    "phone",
-    "street",
-    "zip",
-)
+    "dob", "year", "day", "first", "formal", "last", "part1", "part2", "head", "mid", "tail",
+    "ssn4", "phone", "street", "number", "zip",
+)  # fmt: skip
 """What passes are made of: `day` is month and day; `first`, `last`, `part1`, `part2` are phonetic codes; `formal` is
-the code of the first formal name a nickname stands for; `head` and `tail` are the initials of first and last name."""
+the code of the first formal name a nickname stands for; `head`, `mid` and `tail` are the initials of the
+names; `street` is house number and street name, `number` the house number alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +32,16 @@ _PAIRS = (("first", "last"), ("formal", "last"), ("first", "part1"), ("first", "
 PASSES: tuple[Pass, ...] = (
     Pass("dob+name", (("dob", "first"), ("dob", "formal"), ("dob", "last"), ("dob", "part1"), ("dob", "part2")), 500),
     Pass("dob+initial", (("dob", "head"), ("dob", "tail")), 500),
-    Pass("first+last", _PAIRS, 200),
+    Pass("dob+place", (("dob", "zip"), ("dob", "number")), 200),
+    # A name that more clients share is no evidence by itself; the passes below join it with something else.
+    Pass("first+last", _PAIRS, 40),
     Pass("first+last+year", tuple((*pair, "year") for pair in _PAIRS), 500),
     Pass("first+last+day", tuple((*pair, "day") for pair in _PAIRS), 500),
+    Pass("first+last+more", (("first", "last", "mid"), ("first", "last", "zip")), 200),
     Pass("ssn4+more", (("ssn4", "year"), ("ssn4", "day"), ("ssn4", "first"), ("ssn4", "last")), 500),
     Pass("phone+initial", (("phone", "head"), ("phone", "tail")), 100),
-    Pass("street+name", (("street", "first"), ("street", "year")), 100),
+    Pass("street+name", (("street", "first"), ("street", "last"), ("street", "year")), 100),
+    Pass("number+zip", (("number", "zip", "head"), ("number", "zip", "tail"), ("number", "zip", "year")), 200),
 )
 
 SLOTS = sum(len(p.slots) for p in PASSES)
