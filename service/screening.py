@@ -218,9 +218,8 @@ class Recorder:
         client = clients.get(self.conn, self.engine.vault, ClientRef(candidate.client))
         if client is None:
             return  # purged between loading the index and now
-        row = self._link_row(candidate)
-        if findings.add_link(self.conn, row, self.now):
-            self.leaves.append(self._link_leaf(row))
+        row = findings.put_link(self.conn, self._link_row(candidate), self.now)
+        self.leaves.append(self._link_leaf(row))
         if row.verdict != Verdict.ALERT.value:
             return
         recipients = possible_recipients(client.entry, self.screener.directory, self.now)
@@ -230,8 +229,8 @@ class Recorder:
             self._decide(Case(row.ref, row.verdict, client, stored), recipient)
 
     def _decide(self, case: Case, recipient: StaffMember) -> None:
-        alert = AlertRef(self.engine.locator.ref("alert", case.link, recipient.staff, ARREST))
-        if findings.has_alert(self.conn, alert):
+        alert = self._next_alert(case.link, recipient.staff)
+        if alert is None:
             return
         answer = evaluate(self.engine, self.conn, case, recipient, stage="link", at=self.now)
         self.leaves.append(answer.leaf)
@@ -242,6 +241,18 @@ class Recorder:
             tally.baseline += 1
         elif answer.permitted:
             self._queue(alert, case, recipient, answer)
+
+    def _next_alert(self, link_ref: str, recipient: StaffId) -> AlertRef | None:
+        """The name of this recipient's alert about this link, or None where one stands already.
+
+        One that was withdrawn before anybody read it does not stand: what made it stop may itself be corrected.
+        """
+        earlier = [
+            a for a in findings.alerts_for_link(self.conn, link_ref) if (a.recipient, a.kind) == (recipient, ARREST)
+        ]
+        if any(a.state != "withdrawn" for a in earlier):
+            return None
+        return AlertRef(self.engine.locator.ref("alert", link_ref, recipient, ARREST, str(len(earlier))))
 
     def _queue(self, alert: AlertRef, case: Case, recipient: StaffMember, answer: Answer) -> None:
         thread = self.engine.locator.ref("thread", case.booking.ref, case.client.ref)

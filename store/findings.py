@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from records import AlertRef, BookingRef, ClientRef
+from records import BookingRef, ClientRef
 from store.tables import alert, decision, link, outbox, review
 
 
@@ -45,15 +45,31 @@ class DecisionRow:
     sealed_input: bytes
 
 
-def add_link(conn: Connection, row: LinkRow, now: datetime) -> bool:
-    """Keep a link; False if it was there already (a link's verdict changes only through review or correction)."""
-    if conn.execute(select(link.c.ref).where(link.c.ref == row.ref)).one_or_none() is not None:
-        return False
-    values = {name: getattr(row, name) for name in row.__slots__}
-    conn.execute(insert(link).values(**values | {"levels": dict(row.levels)}, at=now))
-    if row.verdict == "REVIEW":
+def put_link(conn: Connection, row: LinkRow, now: datetime) -> LinkRow:
+    """Keep a link and give it as it now stands.
+
+    New evidence about a booking may turn doubt into a match or a match into doubt, or bring a superseded link back. What a
+    reviewer decided stands, whatever the evidence.
+    """
+    known = conn.execute(select(link.c.verdict, review.c.state).outerjoin(review).where(link.c.ref == row.ref)).first()
+    if known is not None and known.state in {"confirmed", "refused"}:
+        return replace(row, verdict=known.verdict)
+    values = {name: getattr(row, name) for name in row.__slots__} | {"levels": dict(row.levels), "superseded_at": None}
+    if known is None:
+        conn.execute(insert(link).values(**values, at=now))
+    else:
+        conn.execute(update(link).where(link.c.ref == row.ref).values(**values))
+    _put_review(conn, row, known is not None and known.state is not None, now)
+    return row
+
+
+def _put_review(conn: Connection, row: LinkRow, known: bool, now: datetime) -> None:
+    """A doubtful link waits for a reviewer; one that needs none any more is taken off the queue."""
+    if row.verdict == "REVIEW" and not known:
         conn.execute(insert(review).values(link=row.ref, opened_at=now, state="open"))
-    return True
+    elif known:
+        state = "open" if row.verdict == "REVIEW" else "expired"
+        conn.execute(update(review).where(review.c.link == row.ref).values(state=state))
 
 
 def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[Row[tuple[object, ...]]]:
@@ -86,10 +102,6 @@ def decisions_of(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, 
 
 def get_decision(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
     return conn.execute(select(decision).where(decision.c.ref == ref)).one()
-
-
-def has_alert(conn: Connection, ref: AlertRef) -> bool:
-    return conn.execute(select(alert.c.ref).where(alert.c.ref == ref)).one_or_none() is not None
 
 
 def add_alert(conn: Connection, **values: object) -> None:
