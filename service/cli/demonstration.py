@@ -52,34 +52,17 @@ def _print(result: DemoResult) -> None:
 
 
 def _print_days(result: DemoResult) -> None:
-    rows = table(
-        "cycle",
-        "#read",
-        "#quarantined",
-        "#candidates",
-        "#ALERT",
-        "#REVIEW",
-        "#NONE",
-        "#alerts",
-        "#delivered",
-        "#notices",
-    )
+    headings = ("day", "#rows", "#refused", "#candidates", "#ALERT", "#REVIEW", "#NONE", "#queued", "#inbox", "#mail")
+    rows = table(*headings)
     for cycle in result.cycles:
         t, sent = cycle.tally, cycle.sent.delivered
-        verdicts = [str(t.verdicts[v]) for v in ("ALERT", "REVIEW", "NONE")]
-        counts = [str(n) for n in (t.alerts, sent["inbox"], sent["mail"])]
-        rows.add_row(
-            f"{cycle.started_at:%d %b %H:%M} UTC",
-            str(t.events),
-            str(cycle.refused),
-            str(t.candidates),
-            *verdicts,
-            *counts,
-        )
+        verdicts = (t.verdicts[v] for v in ("ALERT", "REVIEW", "NONE"))
+        counts = (cycle.rows, cycle.refused, t.candidates, *verdicts, t.alerts, sent["inbox"], sent["mail"])
+        rows.add_row(f"{cycle.started_at:%d %b}", *map(str, counts))
     out.print(rows)
     first = result.cycles[0].tally
     out.print(
-        f"The first load of a jail is a baseline: its {first.baseline} decisions were recorded and nobody was told.\n"
+        f"A jail's first load is a baseline: {first.baseline} decisions were recorded on it and nobody was told.\n"
     )
 
 
@@ -97,7 +80,7 @@ def _print_decisions(result: DemoResult) -> None:
     out.print(rows)
     delivered = sum(cycle.sent.delivered["inbox"] for cycle in result.cycles)
     out.print(
-        f"{delivered} alerts sealed into inboxes; {result.notices} mail notices arrived, all alike, without a word of content.\n"
+        f"{delivered} alerts sealed into inboxes; {result.notices} mail notices, all alike, without any content.\n"
     )
 
 
