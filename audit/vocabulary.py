@@ -21,6 +21,7 @@ from audit.facts import (
     PARTY,
     REASON,
     REF,
+    RULE_SET,
     FactType,
     any_of,
     instant,
@@ -86,7 +87,8 @@ TYPES: Mapping[str, FactType] = {
     # names that an organisation gives to its own people and parts, and to its own things
     **_each(PARTY, "approved_by by org recipient recipient_org staff via"),
     "kid": KEY_ID,
-    **_each(LABEL, "epoch feed rule_set sink version"),
+    **_each(LABEL, "epoch feed sink version"),
+    "rule_set": RULE_SET,
     # codes of other rooms
     **_each(CODE, "channel code field report"),
     "fields": many(any_of(FieldName)),
