@@ -13,11 +13,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection, select, update
 
+from alerts.breaker import Breakers
 from alerts.channels.inbox import Inbox
-from alerts.channels.parcel import Channel, Parcel
-from alerts.errors import ChannelDown, ChannelFault, LeaseLost
-from alerts.outbox import Backoff, Claim, Dead, Delivered, Outcome, Random, TryLater, claim, settle, withdraw
+from alerts.channels.parcel import Channel, Parcel, Receipt
+from alerts.errors import ChannelDown, ChannelFault, ChannelRefused, ChannelUnsafe, LeaseLost
+from alerts.outbox import Backoff, Claim, Dead, Delivered, Outcome, Random, TryLater, claim, settle, skip, withdraw
 from config.errors import Retry, WarmlinkError
+from records.ids import AlertRef
 from store.database import Database
 from store.tables import alert, outbox
 
@@ -31,13 +33,20 @@ class Withdrawn:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotNeeded:
+    """The entry has nothing to do any more (a notice for an alert that was opened meanwhile); the alert stands."""
+
+    code: str
+
+
 class Prepare(Protocol):
     """Decides anew at the moment of sending, records that decision, composes and seals.
 
     Runs in the worker's transaction. Raises an error of the tree where it cannot (no usable key, for one).
     """
 
-    def __call__(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn: ...
+    def __call__(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded: ...
 
 
 Settled = Callable[[Connection, Claim, Outcome], None]
@@ -61,6 +70,8 @@ class Courier:
     backoff: Backoff = field(default_factory=Backoff)
     lease: timedelta = timedelta(minutes=2)
     """Longer than the slowest channel's timeouts together, so that only a dead worker's lease runs out."""
+    breakers: Breakers = field(default_factory=Breakers)
+    """Hand the same one to each courier of a process, so that it remembers between rounds who was down."""
 
     def run(self, limit: int = 100) -> int:
         """Deliver up to `limit` entries that are due now. Returns how many claims were worked on."""
@@ -71,9 +82,10 @@ class Courier:
         return done
 
     def _claim(self) -> Claim | None:
-        open_channels = frozenset({INBOX, *self.channels})
+        now = self.clock()
+        usable = self.breakers.closed(self.channels, now) | {INBOX}
         with self.database.write() as conn:
-            return next(iter(claim(conn, now=self.clock(), lease=self.lease, limit=1, channels=open_channels)), None)
+            return next(iter(claim(conn, now=now, lease=self.lease, limit=1, channels=usable)), None)
 
     def _work(self, taken: Claim) -> None:
         """A lost lease is no fault: whoever holds the entry now finishes it."""
@@ -102,7 +114,7 @@ class Courier:
                 parcel = self._prepared(conn, taken)
             if not isinstance(parcel, Parcel):
                 return
-            receipt = self.channels[taken.channel].send(parcel)
+            receipt = self._sent(taken.channel, parcel)
         except LeaseLost:
             raise
         except WarmlinkError as fault:
@@ -111,17 +123,34 @@ class Courier:
         with self.database.write() as conn:
             self._settle(conn, taken, Delivered(receipt.code))
 
+    def _sent(self, channel: str, parcel: Parcel) -> Receipt:
+        """A refusal is an answer: the channel works. Only silence and broken protection trip the breaker."""
+        breaker = self.breakers.of(channel)
+        try:
+            receipt = self.channels[channel].send(parcel)
+        except (ChannelDown, ChannelUnsafe):
+            breaker.failed(self.clock())
+            raise
+        except ChannelRefused:
+            breaker.succeeded()
+            raise
+        breaker.succeeded()
+        return receipt
+
     def _prepared(self, conn: Connection, taken: Claim) -> Parcel | None:
         now = self.clock()
         if taken.attempt > self.backoff.attempts:  # its workers died each time: nobody was left to give it up
             self._settle(conn, taken, Dead("gave_up"))
             return None
         made = self.prepare(conn, taken, now)
-        if isinstance(made, Withdrawn):
+        if isinstance(made, Parcel):
+            return made
+        if isinstance(made, NotNeeded):
+            skip(conn, taken, now=now, code=made.code)
+        else:
             withdraw(conn, taken.alert, now=now, code=made.code)
-            conn.execute(update(alert).where(alert.c.ref == taken.alert).values(state="withdrawn", closed_at=now))
-            return None
-        return made
+            _mark_withdrawn(conn, taken.alert, now)
+        return None
 
     def _failed(self, taken: Claim, fault: WarmlinkError) -> None:
         with self.database.write() as conn:
@@ -139,7 +168,14 @@ def outcome_of(fault: WarmlinkError) -> Outcome:
     code = fault.code if isinstance(fault, ChannelFault) else type(fault).__name__
     if isinstance(fault, ChannelDown):
         return TryLater(code, fault.not_before)
-    return TryLater(code) if isinstance(fault, Retry) else Dead(code)
+    # Broken protection is for a person to mend; then the entry goes by itself. Nothing was sent and nothing is lost.
+    return TryLater(code) if isinstance(fault, Retry | ChannelUnsafe) else Dead(code)
+
+
+def _mark_withdrawn(conn: Connection, ref: AlertRef, now: datetime) -> None:
+    """Only what nobody has received. An alert that was delivered is taken back by a retraction."""
+    unseen = alert.c.state.in_(("queued", "stuck"))
+    conn.execute(update(alert).where(alert.c.ref == ref, unseen).values(state="withdrawn", closed_at=now))
 
 
 def mark(conn: Connection, taken: Claim) -> None:

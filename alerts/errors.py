@@ -18,6 +18,10 @@ class UnknownObligation(TellPerson):
     """A decision carries an obligation that this version cannot meet. Nothing is sent until it can."""
 
 
+class NoRecipient(TellPerson):
+    """There is nobody who could receive the alert. It waits in the open, where an operator sees it."""
+
+
 class KeyRefused(Refuse):
     """What was offered for enrolment is not a public key that alerts can be sealed to."""
 
@@ -48,6 +52,10 @@ class ContentTooLarge(Refuse):
 
 class LeaseLost(Refuse):
     """Another worker took the entry over, or it was withdrawn: what this worker did no longer counts."""
+
+
+class NotDead(Refuse):
+    """Only an entry that gave up can be tried anew; this one is still on its way, or done."""
 
 
 class ChannelFault(WarmlinkError):  # noqa: N818 - a branch of the tree, named like its leaves

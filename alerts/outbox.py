@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
@@ -119,12 +120,14 @@ def settle(
     """
     state, next_at = _resolve(taken, outcome, now, backoff or Backoff(), random)
     times = {"done_at": now} if next_at is None else {"next_at": next_at}
-    held = and_(outbox.c.ref == taken.ref, outbox.c.fence == taken.fence, outbox.c.state == "leased")
-    if not conn.execute(
-        update(outbox).where(held).values(state=state, last_code=outcome.code, lease_until=None, **times)
-    ).rowcount:
-        raise LeaseLost(f"outbox entry {taken.ref} is no longer this worker's")
+    _release(conn, taken, state=state, last_code=outcome.code, **times)
     _note(conn, taken.ref, now, "retry" if state == "queued" else state, outcome.code)
+
+
+def skip(conn: Connection, taken: Claim, *, now: datetime, code: str) -> None:
+    """End one entry undelivered because nobody needs it any more. Raises LeaseLost as `settle` does."""
+    _release(conn, taken, state="withdrawn", last_code=code, done_at=now)
+    _note(conn, taken.ref, now, "withdrawn", code)
 
 
 def withdraw(conn: Connection, alert: AlertRef, *, now: datetime, code: str) -> int:
@@ -147,6 +150,13 @@ def _due(now: datetime) -> ColumnElement[bool]:
         and_(outbox.c.state == "queued", outbox.c.next_at <= now),
         and_(outbox.c.state == "leased", outbox.c.lease_until <= now),
     )
+
+
+def _release(conn: Connection, taken: Claim, **values: Any) -> None:
+    """Change an entry that this claim still holds: the fence says whether it does, in the same statement."""
+    held = and_(outbox.c.ref == taken.ref, outbox.c.fence == taken.fence, outbox.c.state == "leased")
+    if not conn.execute(update(outbox).where(held).values(lease_until=None, **values)).rowcount:
+        raise LeaseLost(f"outbox entry {taken.ref} is no longer this worker's")
 
 
 def _resolve(

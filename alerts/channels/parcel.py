@@ -17,21 +17,21 @@ class Parcel:
     """One alert on its way to one recipient by one channel.
 
     `outbox` is the idempotency key: the same on every try. `address` is the channel's own: a mail address, a URL, a
-    folder. `at` is the instant of this try.
+    folder. `at` is the instant of this try. A notice, which says nothing, needs nothing `sealed`.
     """
 
     outbox: str
     alert: AlertRef
     recipient: StaffId
     address: str
-    sealed: Sealed | SealedMail
+    sealed: Sealed | SealedMail | None
     at: datetime
 
     def jose(self) -> Sealed:
         """What was sealed, for channels that carry a JWE."""
         if isinstance(self.sealed, Sealed):
             return self.sealed
-        raise ChannelRefused(f"alert {self.alert} was sealed for mail and goes by no other channel", "wrong_seal")
+        raise ChannelRefused(f"alert {self.alert} was not sealed for this channel; nothing was sent", "wrong_seal")
 
 
 @dataclass(frozen=True, slots=True)

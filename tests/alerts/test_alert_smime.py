@@ -201,7 +201,7 @@ def test_what_is_too_large_is_refused(
 
 
 def test_each_seal_goes_by_its_own_channel(tmp_path: Path, parcel: Parcel, sealed_mail: SealedMail, tls: Tls) -> None:
-    with pytest.raises(ChannelRefused, match="no other channel"):
+    with pytest.raises(ChannelRefused, match="not sealed for this channel"):
         Folder(tmp_path).send(replace(parcel, sealed=sealed_mail, address="."))
     with pytest.raises(ChannelRefused, match="not sealed for S/MIME"):
         SmimeMail(SmtpServer("127.0.0.1", 9, "w@clinic.example", tls.client)).send(parcel)
