@@ -75,8 +75,7 @@ def no_birth_date(e: Evidence) -> bool:
     """A name alone is shared by many, at one address by parent and child: something of one's own must agree."""
     if e.level("dob") not in {Dob.MISSING, Dob.PARTIAL, Dob.OTHER_PARTIAL}:
         return False
-    neighbour = e.level("address") == Address.STREET and e.level("middle") in {Name.EXACT, Name.INITIAL}
-    return not (_identified(e) or neighbour)
+    return not (_identified(e) or e.level("middle") in {Name.EXACT, Name.INITIAL})
 
 
 def too_few_names(e: Evidence) -> bool:

@@ -233,7 +233,7 @@ class Encoder:
                 facts[column] = _word(values)[at]
         rows["suffix"] = tokens(keys["suffix"], _SUFFIXES)[suffix]
         street, number, filters, street_facts = self._street_columns(text["street"])
-        facts["street"], facts["number"] = street_facts
+        facts |= dict(zip(("street", "number", "lane"), street_facts, strict=True))
         tables = {
             **names.tables,
             "dobs": dob_table(keys["dob"], dobs),
@@ -242,18 +242,15 @@ class Encoder:
         }
         return rows | {"street": street, "number": number}, tables, facts
 
-    def _street_columns(self, texts: Sequence[str]) -> tuple[I32, U32, U64, tuple[U64, U64]]:
-        """Pointer to the street's name, token of the house number, the filters, and the whole as a blocking fact."""
+    def _street_columns(self, texts: Sequence[str]) -> tuple[I32, U32, U64, tuple[U64, U64, U64]]:
+        """Pointer to the street's name, token of the house number, the filters, and the facts of both, number, name."""
         values, at = distinct(texts, norm.street)
-        names, to_name = _values([name for _, name in values], str)
-        number = tokens(self._keys["number"], [n for n, _ in values], 8)
-        whole = (
-            siphash(self._keys["block"], text_words([f"{n} {name}" for n, name in values], 32))
-            if values
-            else np.zeros(0, np.uint64)
-        )
-        whole[[not (n and name) for n, name in values]] = 0
-        facts = whole[at], (_word([n for n, _ in values])[at] if values else whole)
+        numbers, lanes = [n for n, _ in values], [lane for _, lane in values]
+        names, to_name = _values(lanes, str)
+        whole = siphash(self._keys["block"], text_words([f"{n} {lane}" for n, lane in values], 32))
+        whole[[not (n and lane) for n, lane in values]] = 0
+        number = tokens(self._keys["number"], numbers, 8)
+        facts = (whole[at], _word(numbers)[at], _word(lanes)[at])
         return to_name[at], number[at], self._streets.filters(names), facts
 
     def _blocks(self, facts: Mapping[str, U64], n: int) -> U32:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +46,18 @@ def link(
     *,
     constraints: Constraints = NO_CONSTRAINTS,
     persons: Sequence[Sequence[str]] | None = None,
-    prior: float | None = None,
+    prior: float | Literal["model", "estimate"] = "model",
 ) -> list[BookingLinks]:
     """One result for each booking, in order.
 
-    `persons` gives each booking's person tokens, which `constraints` refer to. `prior` replaces the model's share
-    of bookings that are of clients. Raises HeaderMismatch where bookings and roster were encoded differently.
+    `persons` gives each booking's person tokens, which `constraints` refer to. `prior` is the share of
+    bookings that are of clients: a number, the model's, or estimated from this batch (then a booking's verdict
+    depends on its batch: good for files, not for a feed). Raises HeaderMismatch where bookings and roster were encoded differently.
     """
     if not len(index) or not len(bookings):
         return [NO_LINKS] * len(bookings)
     scored = score(bookings, index, _required(persons, constraints, index))
-    share = index.model.prior if prior is None else prior
+    share = _share(prior, scored, index, len(bookings))
     ends = np.searchsorted(scored.booking, np.arange(len(bookings) + 1))
     floor = _worth_reporting(index, share)
     results = []
@@ -69,6 +70,25 @@ def link(
             )
         )
     return results
+
+
+def _share(prior: float | str, scored: Scored, index: RosterIndex, bookings: int) -> float:
+    if isinstance(prior, float):
+        return prior
+    if prior == "model":
+        return index.model.prior
+    best = np.full(bookings, -np.inf)
+    np.maximum.at(best, scored.booking, scored.weight)
+    return estimate_prior(best, index.model.prior, len(index))
+
+
+def estimate_prior(best: F64, start: float, clients: int) -> float:
+    """Share of bookings that are of clients, by EM over each booking's best weight; `start` counts as 100 bookings."""
+    share = start
+    for _ in range(20):
+        odds = 2.0 ** np.clip(best + math.log2(share / (1 - share) / max(clients, 1)), -200, 200)
+        share = float(((odds / (1 + odds)).sum() + 100 * start) / (len(best) + 100))
+    return share
 
 
 def _worth_reporting(index: RosterIndex, prior: float) -> float:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 FACTS = (
     "dob", "year", "day", "first", "formal", "last", "part1", "part2", "head", "mid", "tail",
-    "ssn4", "phone", "street", "number", "zip",
+    "ssn4", "phone", "street", "number", "lane", "zip",
 )  # fmt: skip
 """What passes are made of: `day` is month and day; `first`, `last`, `part1`, `part2` are phonetic codes; `formal` is
 the code of the first formal name a nickname stands for; `head`, `mid` and `tail` are the initials of the
-names; `street` is house number and street name, `number` the house number alone."""
+names; `street` is house number and street name, `number` and `lane` are each alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("ssn4+more", (("ssn4", "year"), ("ssn4", "day"), ("ssn4", "first"), ("ssn4", "last")), 500),
     Pass("phone+initial", (("phone", "head"), ("phone", "tail")), 100),
     Pass("street+name", (("street", "first"), ("street", "last"), ("street", "year")), 100),
+    Pass("lane+name", (("lane", "first"), ("lane", "last")), 10),
     Pass("number+zip", (("number", "zip", "head"), ("number", "zip", "tail"), ("number", "zip", "year")), 200),
 )
 

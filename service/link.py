@@ -105,7 +105,7 @@ def run_link(
         for ids, batch in _encoded(bookings, "booking_id", encoder, bad, "bookings", progress):
             for lo in range(0, len(ids), BOOKINGS_AT_ONCE):
                 hi = min(lo + BOOKINGS_AT_ONCE, len(ids))
-                results = link(batch.slice(lo, hi), index)
+                results = link(batch.slice(lo, hi), index, prior="estimate")
                 _write(writer, ids[lo:hi], results, tally)
                 progress("link", tally.bookings)
     measured = accuracy(tally.found, _pairs(truth)) if truth else None
