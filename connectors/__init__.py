@@ -6,7 +6,16 @@ from connectors.delivery import Cursor, Delivery, MemoryDelivery, ScriptedTransp
 from connectors.errors import FeedMalformed, FeedRejected, FeedUnavailable, MappingError
 from connectors.rows import Format, RawResource, Remark, Row, RowFault, Skip
 from connectors.schema import Mapping
-from connectors.transports.folder import FolderDrop
+from connectors.transports import (
+    FhirSearch,
+    FolderDrop,
+    JsonPages,
+    MllpListener,
+    MllpSettings,
+    Patience,
+    SftpDrop,
+    SqlQuery,
+)
 
 __all__ = [
     "Connector",
@@ -15,11 +24,16 @@ __all__ = [
     "FeedMalformed",
     "FeedRejected",
     "FeedUnavailable",
+    "FhirSearch",
     "FolderDrop",
     "Format",
+    "JsonPages",
     "Mapping",
     "MappingError",
     "MemoryDelivery",
+    "MllpListener",
+    "MllpSettings",
+    "Patience",
     "Pull",
     "RawResource",
     "Record",
@@ -27,7 +41,9 @@ __all__ = [
     "Row",
     "RowFault",
     "ScriptedTransport",
+    "SftpDrop",
     "Skip",
+    "SqlQuery",
     "Summary",
     "Transport",
     "load_mapping",

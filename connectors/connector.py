@@ -65,6 +65,10 @@ class Connector:
         for delivery in self.transport.poll(cursor, now):
             yield Pull(self, delivery, Instant(now))
 
+    def receive(self, delivery: Delivery, now: datetime) -> Pull:
+        """One delivery that was pushed to us: by the push endpoint or the MLLP listener."""
+        return Pull(self, delivery, Instant(now))
+
     @classmethod
     def of(cls, feed_id: FeedId, transport: Transport, mapping: Mapping, org: OrgId = _NO_ORG) -> Connector:
         """A connector with the format that its mapping declares."""

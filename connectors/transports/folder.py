@@ -25,6 +25,20 @@ _SAFE_PART = re.compile(r"[-_.T0-9Z]*20\d{2}[-_.T0-9Z]*|[-_.]?\d{1,3}|")
 """What a wildcard may have matched and still be printed: a date or a small counter, never a name or a person's number."""
 
 
+UNFINISHED = (
+    ".part",
+    ".partial",
+    ".tmp",
+    ".temp",
+    ".filepart",
+    ".crdownload",
+    ".uploading",
+    ".writing",
+    ".swp",
+)
+"""Endings that programs give to files they have not finished writing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Print:
     """Which bytes a path held: inode, size and time of change in nanoseconds."""
@@ -54,17 +68,7 @@ class FolderDrop:
     settle: timedelta = timedelta(seconds=10)
     marker: str = ".done"
     order: Literal["modified", "name"] = "modified"
-    unfinished: tuple[str, ...] = (
-        ".part",
-        ".partial",
-        ".tmp",
-        ".temp",
-        ".filepart",
-        ".crdownload",
-        ".uploading",
-        ".writing",
-        ".swp",
-    )
+    unfinished: tuple[str, ...] = UNFINISHED
     _seen: dict[str, tuple[_Print, datetime]] = field(default_factory=dict)
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[FolderDelivery]:  # noqa: ARG002 - what is left in the folder is the cursor
@@ -126,13 +130,18 @@ class FolderDrop:
         return FolderDelivery(self, path, mark, digest)
 
     def label(self, name: str, digest: str) -> str:
-        """`name` for a log. What the wildcards of `pattern` matched is replaced by the file's hash unless it is a date."""
-        literal = [re.escape(part) for part in re.split(r"[*?]+", self.pattern)]
-        found = re.fullmatch("(.*?)".join(literal), name)
-        if found is not None and all(_SAFE_PART.fullmatch(part) for part in found.groups()):
-            return name
-        suffix = Path(name).suffix
-        return f"file ~{digest[:8]}{suffix if suffix.isascii() and len(suffix) <= 5 else ''}"
+        """`name` for a log."""
+        return safe_name(self.pattern, name, digest)
+
+
+def safe_name(pattern: str, name: str, digest: str) -> str:
+    """A file's name for a log. What the wildcards of `pattern` matched is replaced by the file's hash unless it is a date."""
+    literal = [re.escape(part) for part in re.split(r"[*?]+", pattern)]
+    found = re.fullmatch("(.*?)".join(literal), name)
+    if found is not None and all(_SAFE_PART.fullmatch(part) for part in found.groups()):
+        return name
+    suffix = Path(name).suffix
+    return f"file ~{digest[:8]}{suffix if suffix.isascii() and len(suffix) <= 5 else ''}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

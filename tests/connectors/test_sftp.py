@@ -1,0 +1,203 @@
+"""A real SSH server on this machine: the pinned key, our key, breaks in the middle, and files taken out of the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from connectors import FeedMalformed, FeedRejected, FeedUnavailable, SftpDrop
+
+
+@dataclass
+class Server:
+    """What the server has, and how it misbehaves."""
+
+    root: Path
+    port: int = 0
+    host_key: str = ""
+    client_key: str = ""
+    break_after: list[int] = field(default_factory=list)
+    """For each connection to come, after how many reads it breaks."""
+    sessions: int = 0
+    offsets: list[int] = field(default_factory=list)
+
+
+class _Files(asyncssh.SFTPServer):
+    state: Server
+
+    def __init__(self, channel: asyncssh.SSHServerChannel) -> None:
+        self.state.sessions += 1
+        self._left = self.state.break_after.pop(0) if self.state.break_after else 1 << 30
+        self._connection = channel.get_connection()
+        super().__init__(channel, chroot=os.fsencode(self.state.root))
+
+    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            self._connection.abort()
+            raise ConnectionResetError
+        self.state.offsets.append(offset)
+        return super().read(file_obj, offset, size)  # type: ignore[no-any-return] # asyncssh leaves it open
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    root = tmp_path / "root"
+    (root / "out").mkdir(parents=True)
+    host, ours = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    state = Server(root, host_key=host.export_public_key().decode(), client_key=ours.export_private_key().decode())
+    files = type("Files", (_Files,), {"state": state})
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[host],
+            authorized_client_keys=asyncssh.import_authorized_keys(ours.export_public_key().decode()),
+            sftp_factory=files,
+        )
+
+    acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result()
+    state.port = acceptor.get_port()
+    yield state
+
+    async def close() -> None:
+        acceptor.close()
+        await acceptor.wait_closed()
+
+    asyncio.run_coroutine_threadsafe(close(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+def drop(server: Server, **settings: object) -> SftpDrop:
+    known: dict[str, object] = {
+        "host_key": server.host_key,
+        "client_key": server.client_key,
+        "timeout": 10.0,
+        **settings,
+    }
+    return SftpDrop("127.0.0.1", "warmlink", folder="/out", port=server.port, **known)  # type: ignore[arg-type] # keyword settings of the tests
+
+
+def put(server: Server, name: str, content: bytes, age: int = 3600) -> Path:
+    path = server.root / "out" / name
+    path.write_bytes(content)
+    when = (later() - timedelta(seconds=age)).timestamp()
+    os.utime(path, (when, when))
+    return path
+
+
+def later() -> datetime:
+    return datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def test_files_are_read_once_with_a_read_only_account(server: Server) -> None:
+    put(server, "b.csv", b"second", age=100)
+    put(server, "a.csv", b"first", age=200)
+    put(server, "fresh.csv", b"still growing", age=1)
+    put(server, ".hidden.csv", b"x")
+    put(server, "c.csv.part", b"x")
+    first, second = drop(server, pattern="*.csv").poll(None, later())
+    assert (first.content, second.content) == (b"first", b"second")
+    first.acknowledge()
+    (again,) = drop(server, pattern="*.csv").poll(first.cursor, later())
+    assert again.content == b"second"
+    assert list(drop(server, pattern="*.csv").poll(second.cursor, later())) == []
+    assert "a.csv" not in second.cursor.token
+    put(server, "a.csv", b"first, corrected", age=50)
+    (corrected,) = drop(server, pattern="*.csv").poll(second.cursor, later())
+    assert corrected.content == b"first, corrected"
+
+
+def test_a_broken_download_goes_on_where_it_broke(server: Server) -> None:
+    content = os.urandom(3 << 20)
+    put(server, "big.bin", content)
+    server.break_after = [1 << 30, 5, 4]
+    (delivery,) = drop(server).poll(None, later())
+    assert delivery.content == content
+    assert server.sessions == 4, "one to list, three to read"
+    assert server.offsets.count(0) == 1, "the beginning was read once"
+
+
+def test_a_connection_that_always_breaks_is_given_up_for_now(server: Server) -> None:
+    put(server, "big.bin", bytes(3 << 20))
+    server.break_after = [1 << 30, 1, 1, 1, 1, 1]
+    with pytest.raises(FeedUnavailable):
+        list(drop(server, attempts=3).poll(None, later()))
+
+
+def test_moved_deleted_and_refused(server: Server) -> None:
+    put(server, "a.csv", b"first")
+    (delivery,) = drop(server, afterwards="move").poll(None, later())
+    assert (server.root / "out" / "a.csv").exists(), "nothing is taken before the acknowledgement"
+    delivery.acknowledge()
+    delivery.acknowledge()
+    assert [p.read_bytes() for p in (server.root / "out" / "done").iterdir()] == [b"first"]
+    put(server, "b.csv", b"second")
+    (delivery,) = drop(server, afterwards="delete").poll(None, later())
+    delivery.refuse("not a list")
+    assert [p.read_bytes() for p in (server.root / "out" / "refused").iterdir()] == [b"second"], "refused is kept"
+    put(server, "c.csv", b"third")
+    (delivery,) = drop(server, afterwards="delete").poll(None, later())
+    delivery.acknowledge()
+    assert not (server.root / "out" / "c.csv").exists()
+
+
+def test_a_file_that_was_replaced_is_not_taken(server: Server) -> None:
+    put(server, "a.csv", b"first")
+    (delivery,) = drop(server, afterwards="delete").poll(None, later())
+    put(server, "a.csv", b"first again", age=99)
+    delivery.acknowledge()
+    assert (server.root / "out" / "a.csv").read_bytes() == b"first again"
+
+
+def test_another_host_key_is_refused(server: Server) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    with pytest.raises(FeedRejected, match="another host key"):
+        list(drop(server, host_key=other).poll(None, later()))
+
+
+def test_another_client_key_is_refused(server: Server) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+    with pytest.raises(FeedRejected, match="does not accept our key"):
+        list(drop(server, client_key=other).poll(None, later()))
+
+
+def test_keys_that_are_none(server: Server) -> None:
+    with pytest.raises(FeedRejected, match="cannot be read"):
+        list(drop(server, client_key="nonsense").poll(None, later()))
+    assert "PRIVATE KEY" not in repr(drop(server))
+
+
+def test_a_missing_folder_and_a_missing_server(server: Server) -> None:
+    with pytest.raises(FeedRejected, match="not there"):
+        list(
+            SftpDrop("127.0.0.1", "warmlink", server.host_key, server.client_key, "/nowhere", port=server.port).poll(
+                None, later()
+            )
+        )
+    with pytest.raises(FeedUnavailable):
+        list(
+            SftpDrop("127.0.0.1", "warmlink", server.host_key, server.client_key, "/out", port=9, timeout=5.0).poll(
+                None, later()
+            )
+        )
+
+
+def test_a_file_beyond_all_bounds(server: Server) -> None:
+    put(server, "big.bin", bytes(2 << 20))
+    with pytest.raises(FeedMalformed, match="larger than 1 MB"):
+        list(drop(server, max_megabytes=1).poll(None, later()))
