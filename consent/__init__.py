@@ -4,7 +4,7 @@
 in with the request. Service code builds requests from the typed facts; the border reads the published schema.
 """
 
-from consent.decision import Decision, Reason, Verdict
+from consent.decision import Decision, Reason, Shown, Verdict
 from consent.engine import decide
 from consent.facts import (
     NO_CONTEXT,
@@ -67,6 +67,7 @@ __all__ = [
     "RecipientFacts",
     "Restriction",
     "RuleBook",
+    "Shown",
     "Signer",
     "Verdict",
     "Via",

@@ -26,6 +26,17 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """All that a recipient may see of a decision: the fields, and the notices it is owed. A denial shows nothing.
+
+    It does not differ between permit and redact, nor between a denied client and a stranger (42 CFR 2.13(c)).
+    """
+
+    fields: tuple[FieldName, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A decision with everything it stands on. Tuples are sorted, so that equal decisions are equal values.
 
@@ -56,6 +67,13 @@ class Decision:
             return ()
         meanings = self._book.reasons
         return tuple(Reason(code, meanings[code].words, meanings[code].citation) for code in self.reason_codes)
+
+    def shown(self) -> Shown:
+        """What the recipient sees of it. The rest of this object is for the audit trail."""
+        if not self.discloses or self._book is None:
+            return Shown()
+        meanings = self._book.obligations
+        return Shown(self.fields_allowed, tuple(code for code in self.obligations if meanings[code].to_recipient))
 
     def as_expected(self) -> dict[str, Any]:
         """The decision in the words of the published vectors."""

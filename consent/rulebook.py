@@ -32,13 +32,16 @@ _FILES = ("rules", "policy", "recipients", "reasons", "obligations")
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A reason or obligation code in plain words, with the text it stands on. `basis`: a ground of disclosure."""
+    """A reason or obligation code in plain words, with the text it stands on."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     words: Words
     citation: Words
     basis: bool = False
+    """A reason that is a ground of disclosure."""
+    to_recipient: bool = False
+    """An obligation that is a notice to the recipient."""
 
 
 @dataclass(frozen=True, slots=True)

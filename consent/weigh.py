@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from consent.case import ConsentCase, ProgrammeCase
 from consent.covering import listen
-from consent.facts import ConsentRecord
 from consent.questions_consent import signed
 from consent.rule import Rule, Stage
 from consent.rulebook import RuleBook
@@ -34,10 +33,6 @@ class Weighed:
     permitted: dict[FieldName, ConsentCase] = field(default_factory=dict)
     denied: set[FieldName] = field(default_factory=set)
     rules: list[Rule] = field(default_factory=list)
-
-    @property
-    def relied_on(self) -> tuple[ConsentRecord, ...]:
-        return tuple({c.consent.id: c.consent for c in self.permitted.values()}.values())
 
 
 def weigh(book: RuleBook, at: ProgrammeCase, fields: frozenset[FieldName], note: FieldName | None = None) -> Weighed:
@@ -89,6 +84,11 @@ def _settle(name: FieldName, permissions: list[Voice], denials: list[Voice], wei
     standing = [p for p in permissions if all(p.answers(d) for d in denials)] if denials else permissions
     if standing:
         latest = max(p.signed for p in standing)
-        weighed.permitted[name] = min((p.case for p in standing if p.signed == latest), key=lambda c: c.consent.id)
+        weighed.permitted[name] = min((p.case for p in standing if p.signed == latest), key=_rank)
     elif denials:
         weighed.denied.add(name)
+
+
+def _rank(case: ConsentCase) -> tuple[str, str]:
+    """Ties go to the smallest id; two records under one id, to the signer that a reader would list first."""
+    return case.consent.id, case.consent.signer.relationship

@@ -5,24 +5,12 @@ from __future__ import annotations
 import pytest
 
 from consent import COUNTY, FLOOR, decide, load_rulebook
-from tests.consent import scenes_forms, scenes_gates, scenes_grounds, scenes_opt_in
+from tests.consent import scenes_opt_in, strategies
 from tests.consent.scenes import Scene
 
 BOOKS = {FLOOR: load_rulebook(FLOOR), COUNTY: load_rulebook(COUNTY)}
 
-SCENES = [
-    *scenes_gates.GATES,
-    *scenes_gates.INSIDE,
-    *scenes_grounds.OTHER_WORK,
-    *scenes_grounds.EMERGENCY,
-    *scenes_grounds.PROCEEDINGS,
-    *scenes_grounds.CUSTODY,
-    *scenes_forms.CONSENTS,
-    *scenes_forms.SEVERAL,
-    *scenes_forms.ABOUT_NOTES,
-    *scenes_opt_in.OPT_IN,
-    *scenes_opt_in.UNREADABLE,
-]
+SCENES = [*strategies.SCENES, *scenes_opt_in.UNREADABLE]
 
 
 @pytest.mark.parametrize("wanted", SCENES, ids=lambda s: s.title)
