@@ -8,12 +8,11 @@ from datetime import datetime
 
 from audit.publish import FolderSink, publish
 from config import FeedSettings, Retry, TellPerson, WarmlinkError
-from connectors import Cursor, Pull
+from connectors import Cursor, FeedMalformed, Pull
 from service import archive
-from service.caseload import RosterChange, load_index, take_roster
+from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
 from service.dispatch import Dispatcher, Sent
 from service.engine import Engine
-from service.feeds import connector
 from service.intake import Intake
 from service.keys import checkpoint_signer
 from service.logs import error_code
@@ -73,20 +72,38 @@ class Cycle:
                 self._one_feed(feed, take, report)
 
     def _one_feed(self, feed: FeedSettings, take: Take, report: CycleReport) -> None:
+        drop = self.engine.settings.at(feed.path)
         try:
-            archive.sweep(self.engine.settings.at(feed.path), self.engine.vault)
-            for pull in self._pulls(feed):
-                take(feed, pull)
-                pull.acknowledge()
-                report.rows += pull.summary.rows
-                self._logged(feed, pull)
-                report.refused += pull.summary.refused
-                report.deliveries[feed.id] = report.deliveries.get(feed.id, 0) + 1
-            archive.sweep(self.engine.settings.at(feed.path), self.engine.vault)
+            archive.sweep(drop, self.engine.vault)
+            sound = [self._one_delivery(feed, pull, take, report) for pull in self._pulls(feed)]
+            archive.sweep(drop, self.engine.vault)
         except (Retry, TellPerson) as fault:
             self._failed(feed, fault, report)
         else:
-            self._polled(feed)
+            if all(sound):
+                self._polled(feed)
+
+    def _one_delivery(self, feed: FeedSettings, pull: Pull, take: Take, report: CycleReport) -> bool:
+        """Take one delivery in; one that is not to be believed is set aside whole, and the next is read all the same."""
+        try:
+            take(feed, pull)
+        except (FeedMalformed, RosterShrunk) as fault:
+            self._refused(feed, pull, fault)
+            self._failed(feed, fault, report)
+            return False
+        pull.acknowledge()
+        report.rows += pull.summary.rows
+        report.refused += pull.summary.refused
+        report.deliveries[feed.id] = report.deliveries.get(feed.id, 0) + 1
+        self._logged(feed, pull)
+        return True
+
+    def _refused(self, feed: FeedSettings, pull: Pull, fault: WarmlinkError) -> None:
+        """Recorded first, moved afterwards: a file that leaves the folder has left a trace."""
+        intake = Intake.begin(self.engine, feed.id, pull, self.engine.clock())
+        with self.engine.database.write() as conn:
+            intake.refuse(conn, type(fault).__name__)
+        pull.refuse(str(fault))
 
     def _logged(self, feed: FeedSettings, pull: Pull) -> None:
         read = pull.summary
@@ -96,7 +113,7 @@ class Cycle:
     def _pulls(self, feed: FeedSettings) -> Iterator[Pull]:
         with self.engine.database.read() as conn:
             token = feeds.status(conn, feed.id).cursor
-        yield from connector(self.engine.settings, feed).pull(Cursor(token) if token else None, self.engine.clock())
+        yield from self.engine.connector(feed).pull(Cursor(token) if token else None, self.engine.clock())
 
     def _take_roster(self, feed: FeedSettings, pull: Pull, report: CycleReport) -> None:
         pull.check()

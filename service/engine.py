@@ -12,10 +12,12 @@ from structlog.typing import FilteringBoundLogger
 
 from alerts.keys import PublicKey, Signer
 from audit.log import AuditLog
-from config import FacilitySettings, KeyUnavailable, Profile, ProgramSettings, Settings
+from config import FacilitySettings, FeedSettings, KeyUnavailable, Profile, ProgramSettings, Settings
+from connectors import Connector
 from consent import RuleBook, load_rulebook
 from matcher import Encoder, LinkageKey, Model, default_model
 from service import logs
+from service.feeds import connector
 from service.keys import backup_key
 from store import migrate, vaults
 from store.database import Database
@@ -65,6 +67,19 @@ class Engine:
     @cached_property
     def facilities(self) -> Mapping[str, FacilitySettings]:
         return {facility.id.upper(): facility for facility in self.settings.facilities}
+
+    def connector(self, feed: FeedSettings) -> Connector:
+        """The feed's connector, the same for as long as the process lives: a folder's watcher remembers what it saw growing.
+
+        Raises MappingError for a mapping that is not sound: a fault of this feed, not of the others.
+        """
+        if feed.id not in self._connectors:
+            self._connectors[feed.id] = connector(self.settings, feed)
+        return self._connectors[feed.id]
+
+    @cached_property
+    def _connectors(self) -> dict[str, Connector]:
+        return {}
 
     def close(self) -> None:
         self.database.close()

@@ -89,6 +89,13 @@ class Intake:
         asides = [self._leaf(fault) for fault in self.faults] if added else []
         self.engine.audit.append(conn, [pulled, *asides, *leaves], self.now)
 
+    def refuse(self, conn: Connection, fault: str) -> None:
+        """Record that the delivery was set aside as a whole."""
+        feeds.end_delivery(conn, self.delivery, "refused", {}, self.now)
+        code = re.sub(r"(?<!^)(?=[A-Z])", "_", fault).lower()
+        refused = leaf(Kind.PULL, feed=self.feed, delivery=self.delivery, result="refused", code=code)
+        self.engine.audit.append(conn, [refused], self.now)
+
     def _aside(self, fault: RowFault) -> SetAside:
         ref = self.engine.locator.ref("row", self.delivery, str(fault.line), fault.field, fault.code)
         return SetAside(ref, fault.line, fault.field, fault.code, fault.reason)
