@@ -18,7 +18,6 @@ from config.errors import ConfigError
 from consent import questions_consent as _questions_consent  # noqa: F401 - importing registers its questions
 from consent import questions_result as _questions_result  # noqa: F401 - importing registers its questions
 from consent.audit_rules import check_rules
-from consent.facts import places
 from consent.policy import Policy, read_policy
 from consent.questions_programme import agreement_in_force
 from consent.rule import Armed, Mode, Rule, Stage, Subject
@@ -77,7 +76,8 @@ class RuleBook:
         try:
             self._read(raw, profile, overrides)
         except ValidationError as fault:
-            raise ConfigError(f"rule book: {'; '.join(places(fault))}") from None
+            found = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
+            raise ConfigError(f"rule book: {'; '.join(found)}") from None
         except (KeyError, TypeError, ValueError) as fault:
             raise ConfigError(f"rule book: {fault}") from fault
         canonical = {"book": raw, "profile": profile, "overrides": dict(overrides)}
