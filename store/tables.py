@@ -269,6 +269,32 @@ attempt = Table(
     Column("code", CODE),
 )
 
+acknowledgement = Table(
+    "acknowledgement",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("alert", REF, ForeignKey("alert.ref"), nullable=False, index=True),
+    Column("by", String(64), nullable=False),
+    Column("verdict", CODE, nullable=False),
+    Column("via", CODE, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    one_of("verdict", "seen", "is_my_client", "not_my_client", "not_on_my_caseload", "cannot_act"),
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("ref", REF, primary_key=True),  # of (alert, kind, instant): sending a form twice records it once
+    Column("alert", REF, ForeignKey("alert.ref"), nullable=False, index=True),
+    Column("by", String(64), nullable=False),
+    Column("kind", CODE, nullable=False),
+    Column("codes", Json, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("sealed", LargeBinary),  # the clinician's own words
+    one_of("kind", "contact", "info_sent", "disposition", "first_contact", "appointment"),
+)
+
 audit_leaf = Table(
     "audit_leaf",
     metadata,
