@@ -54,6 +54,18 @@ class LeaseLost(Refuse):
     """Another worker took the entry over, or it was withdrawn: what this worker did no longer counts."""
 
 
+class AlertNotOpen(Refuse):
+    """The alert was not received yet, or is over: it takes no answer."""
+
+
+class NotTheRecipient(Refuse):
+    """The alert is another's, or does not exist. Both look the same from outside."""
+
+
+class OutcomeRefused(Refuse):
+    """What is reported cannot be so: it lies in the future, or lacks what makes it lawful."""
+
+
 class NotDead(Refuse):
     """Only an entry that gave up can be tried anew; this one is still on its way, or done."""
 

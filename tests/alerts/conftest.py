@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from cryptography import x509
@@ -32,16 +32,28 @@ from alerts.keys import PrivateKey, Signer
 from alerts.seal import Sealed, seal
 from records import AlertRef, BookingNumber, Charge, Custody, Instant, Personal, StaffId
 from store import tables
+from store.database import Database
 
 ZONE = "America/Chicago"
 NOW = datetime(2026, 3, 10, 13, 10, tzinfo=UTC)
 """08:10 in Chicago."""
 
-PutAlert = Callable[[Connection, str], AlertRef]
+
+class PutAlert(Protocol):
+    def __call__(
+        self, conn: Connection, name: str, recipient: str = ..., thread: str = ..., state: str = ...
+    ) -> AlertRef: ...
 
 
 def instant(*parts: int) -> Instant:
     return Instant(datetime(*parts, tzinfo=UTC), ZONE)  # type: ignore[arg-type,misc]  # the parts of a datetime
+
+
+@pytest.fixture
+def database(database: Database) -> Database:
+    """The migrated database, with tables that the code already has and the migrations do not yet."""
+    tables.metadata.create_all(database.engine)
+    return database
 
 
 @pytest.fixture
@@ -124,7 +136,7 @@ def parcel(sealed: Sealed) -> Parcel:
 def put_alert() -> PutAlert:
     """Writes an alert row and what it hangs on, and gives its reference."""
 
-    def put(conn: Connection, name: str) -> AlertRef:
+    def put(conn: Connection, name: str, recipient: str = "s-lee", thread: str = "", state: str = "queued") -> AlertRef:
         ref = AlertRef(name.ljust(26, "x"))
         conn.execute(
             insert(tables.booking).values(ref=ref, state="open", first_seen_at=NOW, updated_at=NOW, baseline=False)
@@ -141,8 +153,9 @@ def put_alert() -> PutAlert:
                 ref=ref, link=ref, recipient="s-lee", stage="link", decision="permit", **lists, **rules
             )
         )
-        row = {"ref": ref, "thread": ref, "link": ref, "decision": ref, "recipient": "s-lee", "kind": "arrest"}
-        conn.execute(insert(tables.alert).values(**row, match_class="full", state="queued", created_at=NOW))
+        row = {"ref": ref, "thread": thread or ref, "link": ref, "decision": ref, "recipient": recipient}
+        told = {"kind": "arrest", "match_class": "full", "state": state, "created_at": NOW}
+        conn.execute(insert(tables.alert).values(**row, **told))
         return ref
 
     return put
