@@ -85,11 +85,12 @@ class _Clock:
 def _county(home: Path, county: Path, mail_port: int, clock: _Clock) -> Iterator[Engine]:
     text = (county / CONFIG_NAME).read_text("utf-8").replace("[mail]\n", f"[mail]\nport = {mail_port}\n")
     install(home, text, random=os.urandom, now=clock(), environment={})
-    engine = open_engine(load(home / CONFIG_NAME, {}), clock=clock, log=logs.logger(clock, home / "warmlink.log"))
-    try:
-        yield engine
-    finally:
-        engine.close()
+    with (home / "warmlink.log").open("a", encoding="utf-8") as log:
+        engine = open_engine(load(home / CONFIG_NAME, {}), clock=clock, log=logs.logger(clock, log))
+        try:
+            yield engine
+        finally:
+            engine.close()
 
 
 def _first_morning(engine: Engine, county: Path, told: Callable[[str], None]) -> None:

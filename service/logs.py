@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -80,15 +79,14 @@ def error_code(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {fault}" if isinstance(fault, WarmlinkError) else type(fault).__name__
 
 
-def logger(clock: Callable[[], datetime], file: Path | None = None) -> FilteringBoundLogger:
-    """JSON lines, to `file` or to standard error."""
-    out: TextIO = sys.stderr if file is None else file.open("a", encoding="utf-8")
+def logger(clock: Callable[[], datetime], out: TextIO | None = None) -> FilteringBoundLogger:
+    """JSON lines, to `out` or to standard error. Whoever opened `out` closes it."""
 
     def stamp(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {"timestamp": clock().isoformat(), "level": method, **event}
 
     bound: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(out),
+        structlog.WriteLogger(out or sys.stderr),
         processors=[stamp, allow_only, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
