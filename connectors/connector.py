@@ -21,7 +21,7 @@ Record = BookingEvent | RosterEntry | StaffMember | RawResource
 
 _Made = BookingEvent | RosterEntry | RowFault
 
-_WINDOW = 65_536
+_WINDOW = 32_768
 """Records of one delivery that are remembered to find repetitions: memory stays flat, however long the file."""
 
 

@@ -1,0 +1,100 @@
+"""How many rows a second become canonical records on one core, against the standard library's bare CSV reader.
+
+Run: python -m bench.connectors [rows]. Both read the same bytes in the same process, best of five; the ratio is what
+counts from machine to machine. Memory is the peak of Python's own allocations for files of different length.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from connectors import Connector, Mapping, ScriptedTransport, load_mapping
+from records import FeedId, OrgId
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+HEAD = "first_name,middle_name,last_name,suffix,dob,sex,race_ethnicity,ssn_last4,phone,street,city,state,zip,aliases"
+BOOKINGS = f"booking_id,person_id,{HEAD},booked_at,facility,charges,release_at"
+ROSTER = f"client_id,{HEAD},program,clinician_id"
+
+
+def person(chance: random.Random) -> str:
+    """Invented letters in the proportions of a real list: a third without middle name, a tenth with an alias."""
+    word = lambda size: "".join(chance.choices("ABCDEFGHIJKLMNOPRSTUVWYZ", k=size))  # noqa: E731 - two uses below
+    born = f"{chance.randint(1945, 2006)}-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}"
+    alias = f"{word(5)} {word(7)}" if chance.random() < 0.1 else ""
+    middle = word(1) if chance.random() < 0.67 else ""
+    return f"{word(6)},{middle},{word(8)},,{born},M,,{chance.randint(1000, 9999)},5555550{chance.randint(100, 199)},{word(12)},ANYTOWN,WA,00101,{alias}"
+
+
+def bookings(rows: int) -> bytes:
+    """A file of bookings, half of them released."""
+    chance = random.Random(1)
+    lines = [BOOKINGS]
+    for number in range(rows):
+        day, hour = chance.randint(1, 28), chance.randint(0, 23)
+        out = f"2026-11-{day:02d}T{hour:02d}:59:00-08:00" if number % 2 else ""
+        lines.append(
+            f"B{number},P{number},{person(chance)},2026-11-{day:02d}T{hour:02d}:15:00-08:00,MAIN,FTA|Failure to appear;DUI|Driving,{out}"
+        )
+    return ("\n".join(lines) + "\n").encode()
+
+
+def roster(rows: int) -> bytes:
+    """A file of clients."""
+    chance = random.Random(2)
+    return "\n".join(
+        [ROSTER, *(f"C{number},{person(chance)},OP-MH,CLN{number % 40}" for number in range(rows))]
+    ).encode()
+
+
+def read_through(content: bytes, mapping: Mapping) -> int:
+    """All rows of a file through a connector; how many became records."""
+    connector = Connector.of(FeedId("bench"), ScriptedTransport([content]), mapping, OrgId("org"))
+    return sum(pull.check().records for pull in connector.pull(None, NOW))
+
+
+def read_bare(content: bytes) -> int:
+    return sum(1 for _ in csv.DictReader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")))
+
+
+def rate(work: Callable[[], int]) -> float:
+    """Rows a second of processor time, best of five."""
+    best = 0.0
+    for _ in range(5):
+        start = time.process_time()
+        rows = work()
+        best = max(best, rows / (time.process_time() - start))
+    return best
+
+
+def peak(work: Callable[[], int]) -> float:
+    """Megabytes of Python's own allocations at their highest."""
+    tracemalloc.start()
+    work()
+    _, highest = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return highest / (1 << 20)
+
+
+def main(rows: int) -> None:
+    for name, make in (("common_bookings", bookings), ("common_roster", roster)):
+        mapping, content = load_mapping(name), make(rows)
+        ours, bare = rate(partial(read_through, content, mapping)), rate(partial(read_bare, content))
+        print(f"{name}: {ours:,.0f} rows/s to records, bare csv.DictReader {bare:,.0f} rows/s, ratio {bare / ours:.1f}")
+    mapping = load_mapping("common_bookings")
+    for size in (rows, rows * 4):
+        content = bookings(size)
+        highest = peak(partial(read_through, content, mapping))
+        print(f"peak memory at {size:,} rows ({len(content) / (1 << 20):.0f} MB): {highest:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50_000)
