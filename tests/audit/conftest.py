@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from io import BytesIO
 
@@ -13,16 +13,7 @@ from audit.export import export
 from audit.log import AuditLog
 from audit.note import Signer
 from store.database import Database
-from store.tables import metadata
 from tests.audit.samples import AT, ORIGIN, Grow, Lines, verdicts
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    metadata.create_all(opened.engine)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
