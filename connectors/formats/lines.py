@@ -78,6 +78,9 @@ def text_lines(text: io.TextIOWrapper, limit: int) -> Iterator[Line]:
                 yield number, line
     except UnicodeError as error:
         raise FeedMalformed(f"after line {number} the bytes are not text in the declared encoding") from error
+    finally:
+        if not text.closed:
+            text.detach()  # the stream is closed by whoever opened it, not when this wrapper is forgotten
 
 
 def _discard_line(text: io.TextIOWrapper, limit: int) -> None:
