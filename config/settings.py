@@ -129,6 +129,30 @@ class FacilitySettings(Section):
     zone: Zone
 
 
+class OidcSettings(Section):
+    """Sign-in through the county's own identity provider (OpenID Connect, authorisation code with PKCE)."""
+
+    issuer: str = Field("", pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)[:/].*)?$", description="empty: none")
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    label: str = Field("", description="what the button on the sign-in page calls it")
+
+
+class ConsoleSettings(Section):
+    """The web console: where it listens, how long a session lives, and how people prove who they are."""
+
+    origin: str = Field(
+        "https://localhost:8443",
+        pattern=r"^https?://[^/]+$",
+        description="scheme, host and port as the browser sees them; passkeys and form posts are bound to it",
+    )
+    idle_minutes: int = Field(15, ge=1, le=240, description="a session unused for so long ends")
+    session_hours: int = Field(10, ge=1, le=24, description="a session ends after so long, used or not")
+    second_reviewer: bool = Field(False, description="a doubtful match needs two reviewers who agree")
+    metrics_token: SecretStr = Field(SecretStr(""), description="bearer token of the metrics collector; empty: none")
+    oidc: OidcSettings = OidcSettings()
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -143,6 +167,7 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     mail: MailSettings = MailSettings()
     consent: ConsentSettings = ConsentSettings()
+    console: ConsoleSettings = ConsoleSettings()
     feeds: tuple[FeedSettings, ...] = ()
     programs: tuple[ProgramSettings, ...] = ()
     facilities: tuple[FacilitySettings, ...] = ()
@@ -164,6 +189,8 @@ class Settings(Section):
         if self.profile is Profile.PRODUCTION:
             if self.mail.host and not self.mail.starttls:
                 raise ValueError("mail.starttls = false is for the development profile only")
+            if not self.console.origin.startswith("https://"):
+                raise ValueError("console.origin without TLS is for the development profile only")
             if self.keys.provider == "environment":
                 raise ValueError("keys.provider = 'environment' is for the development profile only")
         return self

@@ -331,3 +331,84 @@ run_claim = Table(
     Column("worker", String(64), nullable=False),
     Column("finished_at", UtcDateTime),
 )
+
+
+# Accounts of the console. Who someone is lies in `staff`; here is how they prove it and what they may do.
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", REF, primary_key=True),
+    Column("login", String(64), nullable=False),
+    Column("staff", String(64)),  # the member of the directory that this is, for those who receive alerts
+    Column("org", String(64)),  # whose clients it may ask about; null for an office of the whole installation
+    Column("roles", Json, nullable=False),
+    Column("password_hash", Text),  # argon2id; null for those who sign in by passkey or provider only
+    Column("sealed_totp", LargeBinary),
+    Column("totp_step", BIG, nullable=False),  # of the last code that was taken: a code is good once
+    Column("subject", String(255)),  # as the identity provider calls the person
+    Column("language", CODE, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
+    UniqueConstraint("login"),
+    UniqueConstraint("subject"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),  # SHA-256: whoever reads the database cannot sign in by it
+    Column("account", REF, ForeignKey("account.id"), nullable=False, index=True),
+    Column("method", CODE, nullable=False),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("proven_at", UtcDateTime, nullable=False),  # when they last proved who they are
+    Column("ended_at", UtcDateTime),
+    one_of("method", "password", "passkey", "oidc", "demo"),
+)
+
+login_flow = Table(
+    "login_flow",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("purpose", CODE, nullable=False),
+    Column("account", REF, ForeignKey("account.id")),
+    Column("sealed", LargeBinary, nullable=False),  # challenge, state or verifier: good once, for minutes
+    Column("expires_at", UtcDateTime, nullable=False),
+    one_of("purpose", "second_factor", "passkey_login", "passkey_add", "oidc"),
+)
+
+login_attempt = Table(
+    "login_attempt",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("key", REF, nullable=False),  # keyed name of a login or of an address
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_login_attempt_key_at", "key", "at"),
+)
+
+passkey = Table(
+    "passkey",
+    metadata,
+    Column("credential", String(512), primary_key=True),
+    Column("account", REF, ForeignKey("account.id"), nullable=False, index=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BIG, nullable=False),
+    Column("label", String(64), nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+
+review_opinion = Table(
+    "review_opinion",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("link", REF, ForeignKey("link.ref"), nullable=False, index=True),
+    Column("by", String(64), nullable=False),
+    Column("opinion", CODE, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    one_of("opinion", "confirm", "refuse", "unsure"),
+    UniqueConstraint("link", "by"),
+)

@@ -1,0 +1,84 @@
+"""The review queue: doubtful links, who thinks what of them, and how each was settled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from store.tables import client, link, review, review_opinion
+
+_VERDICT_AFTER = {"confirmed": "ALERT", "refused": "REVIEW"}
+"""What a settled link counts as: a refused one stays below every alert, whatever later evidence says."""
+
+
+def waiting(conn: Connection, org: str | None) -> Sequence[Any]:
+    """Open reviews of one organisation's clients (None: of all), the longest waiting first."""
+    query = (
+        select(link, review.c.opened_at, client.c.org)
+        .join(review, review.c.link == link.c.ref)
+        .join(client, client.c.ref == link.c.client)
+        .where(review.c.state == "open", link.c.superseded_at.is_(None))
+        .order_by(review.c.opened_at, link.c.ref)
+    )
+    return conn.execute(query if org is None else query.where(client.c.org == org)).all()
+
+
+def state(conn: Connection, ref: str) -> Any:
+    """The link with its review and its client's organisation; None if there is no such review."""
+    return conn.execute(
+        select(link, review.c.state, review.c.opened_at, review.c.decided_at, review.c.decided_by, client.c.org)
+        .join(review, review.c.link == link.c.ref)
+        .join(client, client.c.ref == link.c.client)
+        .where(link.c.ref == ref)
+    ).one_or_none()
+
+
+def opinions(conn: Connection, ref: str) -> dict[str, str]:
+    """What each reviewer thinks, by their id, in the order in which they said so."""
+    rows = conn.execute(
+        select(review_opinion.c.by, review_opinion.c.opinion)
+        .where(review_opinion.c.link == ref)
+        .order_by(review_opinion.c.at, review_opinion.c.id)
+    )
+    return dict(rows.tuples().all())
+
+
+def opine(conn: Connection, ref: str, by: str, opinion: str, now: datetime) -> None:
+    """Keep an opinion; a second one of the same person replaces the first."""
+    mine = (review_opinion.c.link == ref) & (review_opinion.c.by == by)
+    changed = conn.execute(update(review_opinion).where(mine).values(opinion=opinion, at=now))
+    if changed.rowcount == 0:
+        conn.execute(insert(review_opinion).values(link=ref, by=by, opinion=opinion, at=now))
+
+
+def settle(conn: Connection, ref: str, outcome: str, by: str, now: datetime) -> None:
+    """`confirmed` or `refused`, for good: later evidence about the booking does not change it.
+
+    Also for a link that never was in doubt and about which a clinician spoke.
+    """
+    values = {"state": outcome, "decided_at": now, "decided_by": by}
+    changed = conn.execute(update(review).where(review.c.link == ref).values(**values))
+    if changed.rowcount == 0:
+        conn.execute(insert(review).values(link=ref, opened_at=now, **values))
+    superseded = now if outcome == "refused" else None
+    conn.execute(
+        update(link).where(link.c.ref == ref).values(verdict=_VERDICT_AFTER[outcome], superseded_at=superseded)
+    )
+
+
+def decided_by(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:
+    """How many each reviewer confirmed and refused since then."""
+    query = (
+        select(review.c.decided_by, review.c.state)
+        .join(link, link.c.ref == review.c.link)
+        .join(client, client.c.ref == link.c.client)
+        .where(review.c.decided_at >= since, review.c.state.in_(("confirmed", "refused")))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for by, outcome in conn.execute(query if org is None else query.where(client.c.org == org)).tuples():
+        counts = found.setdefault(by or "", {"confirmed": 0, "refused": 0})
+        counts[outcome] += 1
+    return found
