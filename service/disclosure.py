@@ -56,7 +56,7 @@ def evaluate(
 ) -> Answer:
     """Decide, and keep the decision with its sealed input in the caller's transaction.
 
-    A decision of the same stage, recipient and instant is the same decision; the caller appends the leaf.
+    Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf.
     """
     question = Question(
         entry=case.client.entry,
@@ -68,7 +68,8 @@ def evaluate(
         jurisdiction=engine.settings.consent.jurisdiction,
     )
     decision, asked = ask(question, engine.rulebook, at)
-    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, at.isoformat())
+    earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
+    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, str(earlier))
     given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
     findings.add_decision(conn, _row(engine, given), at)
     return Answer(ref, decision, _leaf(engine, given))

@@ -22,7 +22,7 @@ from service.intake import DeliveryCounts, Intake
 from service.recipients import possible_recipients
 from store import bookings, clients, findings, staff
 from store.bookings import FINAL, STATE_AFTER, StoredBooking
-from store.errors import AlreadyDone
+from store.errors import AlreadyDone, DatabaseBusy
 from store.findings import LinkRow
 
 _CHUNK = 256
@@ -44,6 +44,11 @@ class Tally:
     alerts: int = 0
     baseline: int = 0
     nobody: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count in what one committed transaction did."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,21 @@ class Screener:
         return BookingRef(self.engine.locator.ref("booking", event.agency or event.feed, event.booking_number))
 
     def _record(self, event: BookingEvent, encoding: bytes, found: BookingLinks | None, intake: Intake) -> None:
+        counted = Tally()
         try:
             with self.engine.database.write() as conn:
-                Recorder(self, conn, intake, event, self.booking_ref(event)).record(encoding, found)
-        except AlreadyDone:  # another worker took the same delivery in; its transaction counts
+                Recorder(self, conn, intake, event, self.booking_ref(event), counted).record(encoding, found)
+        except AlreadyDone as fault:
+            if not self._recorded(event):  # it ran into another event's work: nothing of it was kept, so it must come again
+                raise DatabaseBusy("two processes worked on one booking; this delivery will be read again") from fault
             self.tally.replayed += 1
+        else:
+            self.tally.add(counted)
+
+    def _recorded(self, event: BookingEvent) -> bool:
+        """Whether another worker took the same event in; then its transaction counts."""
+        with self.engine.database.read() as conn:
+            return bookings.known_event(conn, self.event_ref(event))
 
 
 @dataclass(slots=True)
@@ -124,6 +139,7 @@ class Recorder:
     intake: Intake
     event: BookingEvent
     ref: BookingRef
+    tally: Tally
     leaves: list[Leaf] = field(default_factory=list)
 
     @property
@@ -177,7 +193,7 @@ class Recorder:
     def _note_event(self) -> None:
         ref = self.screener.event_ref(self.event)
         bookings.add_event(self.conn, ref, self.ref, self.event, delivery=self.intake.delivery, now=self.now)
-        self.screener.tally.events += 1
+        self.tally.events += 1
         self.leaves.append(
             leaf(
                 Kind.BOOKING_EVENT,
@@ -192,9 +208,8 @@ class Recorder:
         )
 
     def _verdict(self, found: BookingLinks) -> None:
-        tally = self.screener.tally
-        tally.verdicts[found.verdict.value] += 1
-        tally.candidates += found.candidates
+        self.tally.verdicts[found.verdict.value] += 1
+        self.tally.candidates += found.candidates
         self.leaves.append(
             leaf(
                 Kind.VERDICT,
@@ -224,7 +239,7 @@ class Recorder:
             return
         recipients = possible_recipients(client.entry, self.screener.directory, self.now)
         if not recipients:
-            self.screener.tally.nobody += 1
+            self.tally.nobody += 1
         for recipient in recipients:
             self._decide(Case(row.ref, row.verdict, client, stored), recipient)
 
@@ -234,7 +249,7 @@ class Recorder:
             return
         answer = evaluate(self.engine, self.conn, case, recipient, stage="link", at=self.now)
         self.leaves.append(answer.leaf)
-        tally = self.screener.tally
+        tally = self.tally
         tally.decisions[answer.decision.decision.value] += 1
         tally.reasons.update(answer.decision.reason_codes)
         if case.booking.baseline:
@@ -269,7 +284,7 @@ class Recorder:
             created_at=self.now,
         )
         outbox.enqueue(self.conn, self.engine.locator.ref("outbox", alert, "inbox"), alert, "inbox", now=self.now)
-        self.screener.tally.alerts += 1
+        self.tally.alerts += 1
         self.leaves.append(
             leaf(
                 Kind.ALERT,

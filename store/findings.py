@@ -100,6 +100,12 @@ def decisions_of(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, 
     return conn.execute(select(decision).where(decision.c.link == link_ref).order_by(decision.c.at)).all()
 
 
+def decision_count(conn: Connection, link_ref: str, recipient: str, stage: str) -> int:
+    """How often the rules were asked about this link, recipient and stage."""
+    asked = (decision.c.link == link_ref, decision.c.recipient == recipient, decision.c.stage == stage)
+    return conn.execute(select(func.count()).select_from(decision).where(*asked)).scalar_one()
+
+
 def get_decision(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
     return conn.execute(select(decision).where(decision.c.ref == ref)).one()
 
