@@ -49,26 +49,44 @@ def open_alert(engine: Engine, ref: AlertRef, key: PrivateKey) -> AlertContent:
 
     A refused attempt is in the audit log before the refusal is raised.
     """
-    now = engine.clock()
-    with engine.database.write() as conn:
-        sealed, leaves = _admit(engine, conn, ref, key, now)
-        engine.audit.append(conn, leaves, now)
-    if sealed is None:
-        raise NotAvailable(UNAVAILABLE)
-    _, content = open_sealed(sealed, key, engine.signer.trusted, now=now)
+    sealed = release(engine, ref, key.kid)
+    _, content = open_sealed(sealed, key, engine.signer.trusted, now=engine.clock())
     return content
 
 
-def _admit(
-    engine: Engine, conn: Connection, ref: AlertRef, key: PrivateKey, now: datetime
-) -> tuple[str | None, list[Leaf]]:
+def release(engine: Engine, ref: AlertRef, kid: str, *, by: StaffId | None = None) -> str:
+    """The sealed text, for whoever holds the private half of `kid` to open it where we cannot see.
+
+    Consent is asked once more, and the opening is in the audit log before the text is given. `by` is who asks, where
+    that is known apart from the key: the two must be the same person. Raises NotAvailable.
+    """
+    now = engine.clock()
+    with engine.database.write() as conn:
+        sealed, leaves = _admit(engine, conn, _Asked(ref, kid, by), now)
+        engine.audit.append(conn, leaves, now)
+    if sealed is None:
+        raise NotAvailable(UNAVAILABLE)
+    return sealed
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A wish to read one alert with one key."""
+
+    ref: AlertRef
+    kid: str
+    by: StaffId | None
+
+
+def _admit(engine: Engine, conn: Connection, asked: _Asked, now: datetime) -> tuple[str | None, list[Leaf]]:
     """The sealed text if it may be read now, and what the log must say either way."""
+    ref = asked.ref
     alert: Any = findings.get_alert(conn, ref)
-    member = _reader(conn, key, now)
+    member = _reader(conn, asked, now)
     if alert is None or member is None or alert.recipient != member.staff:
         return None, [_refused(["RECIPIENT_UNVERIFIED"], member, None if alert is None else ref)]
     item, case = inbox.get(conn, ref), case_of(engine, conn, str(alert.link))
-    if item is None or item.jwe is None or item.kid != key.kid or case is None:
+    if item is None or item.jwe is None or item.kid != asked.kid or case is None:
         return None, [_refused(["BOOKING_SEALED"] if case is None else ["RECIPIENT_UNVERIFIED"], member, ref)]
     answer = evaluate(engine, conn, case, member, stage="open", at=now)
     if not answer.permitted:
@@ -82,17 +100,18 @@ def _admit(
         decision=answer.ref,
         client=case.client.ref,
         booking=case.booking.ref,
-        kid=key.kid,
+        kid=asked.kid,
         assigned="yes" if any(a.staff == member.staff for a in case.client.entry.assignments) else "no",
     )
     return item.jwe, [answer.leaf, opened]
 
 
-def _reader(conn: Connection, key: PrivateKey, now: datetime) -> StaffMember | None:
-    """Whose key this is, while it is in force."""
-    known = staff.key(conn, key.kid)
+def _reader(conn: Connection, asked: _Asked, now: datetime) -> StaffMember | None:
+    """Whose key this is, while it is in force and in the hands of whoever asks."""
+    known = staff.key(conn, asked.kid)
     if (
         known is None
+        or (asked.by is not None and known.staff != asked.by)
         or (known.revoked_at and known.revoked_at <= now)
         or (known.expires_at and known.expires_at <= now)
     ):
