@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import Enum
 
 from audit.leaves import Entry, Kind
-from audit.report import ALWAYS, Period, Table, text, texts
+from audit.report import ALWAYS, Period, Table, text, texts, years_before
 
 
 class Accounting(Enum):
@@ -67,7 +67,7 @@ def accounting(
     """Disclosures about the client up to and including `as_of`; from the beginning of the legal period, or `since`."""
     known = tuple(entries)
     law = _LAWS[which]
-    start = since or (_years_before(as_of, law.years) if law.years else None)
+    start = since or (years_before(as_of, law.years) if law.years else None)
     withdrawn = _withdrawals(known)
     rows = tuple(
         _row(entry, withdrawn)
@@ -166,10 +166,3 @@ def _row(entry: Entry, withdrawn: dict[str, datetime]) -> DisclosureRow:
 
 def _withdrawals(entries: Sequence[Entry]) -> dict[str, datetime]:
     return {text(e, "alert"): e.at for e in entries if e.leaf.kind is Kind.RETRACTION and text(e, "alert")}
-
-
-def _years_before(at: datetime, years: int) -> datetime:
-    try:
-        return at.replace(year=at.year - years)
-    except ValueError:  # 29 February
-        return at.replace(year=at.year - years, day=28)

@@ -70,6 +70,14 @@ def moment(entry: Entry, name: str) -> datetime | None:
     return read_instant(text(entry, name))
 
 
+def years_before(at: datetime, years: int) -> datetime:
+    """The same moment so many years earlier; 29 February becomes the 28th."""
+    try:
+        return at.replace(year=at.year - years)
+    except ValueError:
+        return at.replace(year=at.year - years, day=28)
+
+
 def trail(entries: Iterable[Entry], *refs: str) -> tuple[Entry, ...]:
     """Every entry that mentions one of these references, in order: what the log knows of a booking, client or alert."""
     wanted = frozenset(refs)
