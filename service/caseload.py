@@ -68,7 +68,8 @@ def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, 
     active = {ref for ref, c in before.items() if not c.retired}
     missing = sorted(active - listed.keys())
     _believe(feed, len(active), len(missing), len(listed))
-    fresh = [(ref, e) for ref, e in listed.items() if _differs(before.get(ref), e)]
+    # Written in the order of their names, which is random: the roster's own, often alphabetical, would tell surnames by place.
+    fresh = [(ref, e) for ref, e in sorted(listed.items()) if _differs(before.get(ref), e)]
     encoded = _encoded(engine, [e for _, e in fresh])
     with engine.database.write() as conn:
         for (ref, entry), encoding in zip(fresh, encoded, strict=True):
