@@ -67,7 +67,7 @@ def _entry(entry: RecipientEntry, c: ConsentCase, via: Via | None) -> int | None
 def _through(entry: RecipientEntry, c: ConsentCase, via: Via) -> int | None:
     if entry.kind is not EntryKind.INTERMEDIARY or entry.id != via.org_id:
         return None
-    if c.request.recipient.org_id in (entry.participants or ()):
+    if c.request.recipient.org_id in entry.participants:
         return ORG
     in_class = entry.participant_class is not None and _in_class(entry.participant_class, c)
     return CLASS if in_class else None

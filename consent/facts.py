@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, PlainValidator, Strict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, PlainValidator, Strict, TypeAdapter, ValidationError
 from pydantic import Field as Key
 
-from consent.times import Moment, read_day, read_instant, read_moment
+from consent.times import Moment, read_day, read_instant, read_moment, write_moment
 from consent.vocabulary import (
     AgreementKind,
     AssignmentRole,
@@ -43,10 +43,16 @@ from consent.vocabulary import (
 
 Text = Annotated[str, Strict()]
 YesNo = Annotated[bool, Strict()]
-When = Annotated[Moment, PlainValidator(read_moment)]
-Exactly = Annotated[datetime, PlainValidator(read_instant)]
-Day = Annotated[date, PlainValidator(read_day)]
+_AS_TEXT = PlainSerializer(write_moment, return_type=str)
+When = Annotated[Moment, PlainValidator(read_moment), _AS_TEXT]
+Exactly = Annotated[datetime, PlainValidator(read_instant), _AS_TEXT]
+Day = Annotated[date, PlainValidator(read_day), _AS_TEXT]
 Since = Annotated[When | None, Key(alias="from")]
+
+
+def _none_is_empty(value: Any) -> Any:
+    return () if value is None else value
+
 
 _BORDER = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -77,7 +83,7 @@ class RecipientEntry(_Unprinted):
 
     kind: EntryKind
     id: Text
-    participants: tuple[Text, ...] | None = None
+    participants: Annotated[tuple[Text, ...], BeforeValidator(_none_is_empty)] = ()
     participant_class: RecipientClass | None = None
 
     def __post_init__(self) -> None:

@@ -64,6 +64,11 @@ def read_day(value: Any) -> date:
     return moment
 
 
+def write_moment(moment: Moment) -> str:
+    """The text that `read_moment` reads back to the same moment."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 @lru_cache(maxsize=8192)
 def _parse(text: str) -> Moment:
     try:
