@@ -32,7 +32,6 @@ from alerts.keys import PrivateKey, Signer
 from alerts.seal import Sealed, seal
 from records import AlertRef, BookingNumber, Charge, Custody, Instant, Personal, StaffId
 from store import tables
-from store.database import Database
 
 ZONE = "America/Chicago"
 NOW = datetime(2026, 3, 10, 13, 10, tzinfo=UTC)
@@ -47,13 +46,6 @@ class PutAlert(Protocol):
 
 def instant(*parts: int) -> Instant:
     return Instant(datetime(*parts, tzinfo=UTC), ZONE)  # type: ignore[arg-type,misc]  # the parts of a datetime
-
-
-@pytest.fixture
-def database(database: Database) -> Database:
-    """The migrated database, with tables that the code already has and the migrations do not yet."""
-    tables.metadata.create_all(database.engine)
-    return database
 
 
 @pytest.fixture
