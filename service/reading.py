@@ -83,7 +83,7 @@ def _admit(engine: Engine, conn: Connection, asked: _Asked, now: datetime) -> tu
     ref = asked.ref
     alert: Any = findings.get_alert(conn, ref)
     member = _reader(conn, asked, now)
-    if alert is None or member is None or alert.recipient != member.staff:
+    if alert is None or member is None or alert.recipient != member.staff or alert.state == "withdrawn":
         return None, [_refused(["RECIPIENT_UNVERIFIED"], member, None if alert is None else ref)]
     item, case = inbox.get(conn, ref), case_of(engine, conn, str(alert.link))
     if item is None or item.jwe is None or item.kid != asked.kid or case is None:

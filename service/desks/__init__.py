@@ -1,0 +1,1 @@
+"""What the four desks ask of the service. Each function takes whose desk it is, and answers about nobody else's."""

@@ -1,0 +1,171 @@
+"""The compliance officer's desk: why told, why not, never received; who looked; and whether the record is whole.
+
+An officer of one organisation sees what concerns its clients and its staff. Every look at a booking or a client is in
+the audit log before it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from audit.access import access, break_glass
+from audit.accounting import Accounting, accounting, after_revocation
+from audit.checks import decisions_by_reason, proof_of_check, pulls, quarantines, retractions
+from audit.leaves import Entry, Kind, leaf
+from audit.log import entries
+from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
+from audit.report import ALWAYS, Period, Table, text, trail
+from audit.verify import Verification, verify_database
+from records import ClientRef, OrgId, RosterEntry
+from service.engine import Engine
+from service.explain import Explanation, explain
+from service.keys import checkpoint_signer
+from store import clients, consents, staff
+from store.consents import RecordedConsent
+from store.tables import client
+
+REPORTS: dict[str, Callable[[list[Entry], Period, datetime], Table]] = {
+    "access": lambda e, p, _: access(e, p),
+    "access_unusual": lambda e, p, _: access(e, p, unusual_only=True),
+    "break_glass": lambda e, _, now: break_glass(e, now),
+    "after_revocation": lambda e, p, _: after_revocation(e, p),
+    "retractions": lambda e, p, _: retractions(e, p),
+    "decisions_by_reason": lambda e, p, _: decisions_by_reason(e, p),
+    "proof_of_check": lambda e, p, _: proof_of_check(e, p),
+    "quarantine": lambda e, p, _: quarantines(e, p),
+    "pulls": lambda e, p, _: pulls(e, p),
+}
+"""Reports by the name in their address. Accountings of disclosures are of one client and not among them."""
+
+WHOLE_LOG = frozenset({"proof_of_check", "quarantine", "pulls"})
+"""Reports about feeds: counts without clients, the same for every officer."""
+
+FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFile:
+    """What the record holds of one client, for their own organisation."""
+
+    ref: ClientRef
+    entry: RosterEntry
+    retired: bool
+    consents: tuple[RecordedConsent, ...]
+    disclosures: Table
+    timeline: tuple[Entry, ...]
+
+
+def search_booking(engine: Engine, number: str, agency: str | None, org: OrgId | None, by: str) -> Explanation:
+    """The explanation as far as it concerns the organisation: links to others' clients are not in it.
+
+    A booking that concerns only others reads like one that matched nobody.
+    """
+    found = explain(engine, number.strip(), agency)
+    if org is not None:
+        with engine.database.read() as conn:
+            found = _of_org(found, _clients_of(conn, org))
+    _look(engine, by, screen="explain", booking=found.booking)
+    return found
+
+
+def _look(engine: Engine, by: str, *, screen: str = "compliance", **facts: object) -> None:
+    """Into the log before anything is shown; and not while the whole log is being read, which would keep writers waiting."""
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [leaf(Kind.VIEW, by=by, screen=screen, **facts)], engine.clock())
+
+
+def _of_org(found: Explanation, ours: frozenset[str]) -> Explanation:
+    links = tuple(li for li in found.links if li.client in ours)
+    if len(links) == len(found.links):
+        return found
+    told = found.answer == "told" and any(
+        state in {"delivered", "opened", "acknowledged", "closed"} for li in links for _, _, state in li.alerts
+    )
+    because = found.because if links else "it was compared with every roster and matched no client"
+    return replace(found, links=links, answer="told" if told else "not told", because=because)
+
+
+def search_client(engine: Engine, number: str, org: OrgId, by: str) -> ClientFile | None:
+    """The client by their number at one organisation; None if its roster never had them, or their record is destroyed."""
+    ref = ClientRef(engine.locator.ref("client", org, number.strip()))
+    now = engine.clock()
+    _look(engine, by, client=ref)
+    with engine.database.read() as conn:
+        stored = clients.get(conn, engine.vault, ref)
+        if stored is None:
+            return None
+        known = list(entries(conn))
+        return ClientFile(
+            ref=ref,
+            entry=stored.entry,
+            retired=stored.retired,
+            consents=tuple(consents.history(conn, engine.vault, ref)),
+            disclosures=accounting(known, ref, Accounting.EVERYTHING, now),
+            timeline=trail(known, ref),
+        )
+
+
+def report(engine: Engine, name: str, org: OrgId | None, by: str, period: Period = ALWAYS) -> Table:
+    """One of REPORTS, cut to what concerns the organisation. The look is in the log."""
+    with engine.database.read() as conn:
+        known = list(_concerning(conn, entries(conn), None if name in WHOLE_LOG else org))
+    table = REPORTS[name](known, period, engine.clock())
+    _look(engine, by, rows=len(table.rows))
+    return table
+
+
+def export(engine: Engine, table: Table, form: str, by: str, client_ref: str | None = None) -> str:
+    """The report as a file's text; who took it and its hash are in the log before it is given."""
+    now = engine.clock()
+    with engine.database.write() as conn:
+        source = Provenance(by, now, engine.audit.origin, engine.audit.head(conn))
+        content = FORMATS[form](table, source)
+        engine.audit.append(conn, [export_leaf(table, form, by, content.encode(), client_ref)], now)
+    return content
+
+
+def sign_break_glass(engine: Engine, declaration: str, outcome: str, by: str) -> None:
+    """The review of an emergency access: `justified` or `not_justified`. Raises LeafRefused for anything else."""
+    signed = leaf(Kind.BREAK_GLASS_REVIEW, declaration=declaration, by=by, outcome=outcome)
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [signed], engine.clock())
+
+
+def verification(engine: Engine) -> Verification:
+    """Whether the log is whole, against its own signed checkpoints."""
+    keys = [checkpoint_signer(engine.settings).verifier]
+    with engine.database.read() as conn:
+        return verify_database(conn, engine.settings.audit.origin, keys)
+
+
+def staff_names(engine: Engine) -> dict[str, str]:
+    """Names of staff by id: they are not clients, and may stand on a page."""
+    with engine.database.read() as conn:
+        return {str(s): m.name for s, m in staff.everyone(conn).items()}
+
+
+def _clients_of(conn: Connection, org: OrgId) -> frozenset[str]:
+    return frozenset(conn.execute(select(client.c.ref).where(client.c.org == org)).scalars())
+
+
+def _concerning(conn: Connection, known: Iterable[Entry], org: OrgId | None) -> Iterator[Entry]:
+    """Entries about the organisation's clients, or, where no client is named, about its staff."""
+    if org is None:
+        yield from known
+        return
+    ours = _clients_of(conn, org)
+    people = {str(s) for s, m in staff.everyone(conn).items() if m.org == org}
+    for entry in known:
+        named = text(entry, "client")
+        if named in ours if named else people & {text(entry, "by"), text(entry, "recipient")}:
+            yield entry
+
+
+def rules(engine: Engine) -> Sequence[Any]:
+    """The rules in the order in which they are asked."""
+    return engine.rulebook.rules

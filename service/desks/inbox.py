@@ -1,0 +1,196 @@
+"""The case manager's desk: threads, opening, answering, reporting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from alerts import answers
+from alerts.content import AlertKind
+from alerts.enrolment import usable_key
+from alerts.errors import NoUsableKey
+from alerts.followup import Appointment, Consequence, Contact, Disposed, FirstContact, Outcome, Verdict
+from audit.leaves import Kind, Leaf, leaf
+from records import AlertRef, StaffId, StaffMember
+from service.desks.offers import offer_higher, refuse_link
+from service.engine import Engine
+from store import findings, reviews, staff
+from store.tables import acknowledgement, alert, inbox_item, outcome
+
+OVER = frozenset({"closed", "withdrawn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One alert as a list shows it: when and what sort, never whom. `readable` if its sealed text is still there."""
+
+    ref: AlertRef
+    kind: AlertKind
+    state: str
+    created_at: datetime
+    delivered_at: datetime | None
+    kid: str
+    readable: bool
+    verdict: str = ""
+    outcomes: tuple[tuple[str, str], ...] = ()
+    """(kind, code) of what was reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """All messages to one person about one booking of one client, the newest last."""
+
+    ref: str
+    messages: tuple[Message, ...]
+
+    @property
+    def latest(self) -> Message:
+        return self.messages[-1]
+
+    @property
+    def open(self) -> bool:
+        return any(m.state not in OVER for m in self.messages)
+
+    @property
+    def unanswered(self) -> bool:
+        return any(m.state in {"delivered", "opened"} for m in self.messages)
+
+
+def threads(engine: Engine, recipient: StaffId) -> Sequence[Thread]:
+    """The recipient's threads: what waits for an answer first, then what is open, then the rest; the newest news first."""
+    with engine.database.read() as conn:
+        found = _threads(conn, recipient)
+    found.sort(key=lambda t: t.latest.created_at, reverse=True)
+    return sorted(found, key=lambda t: (not t.unanswered, not t.open))
+
+
+def _threads(conn: Connection, recipient: StaffId) -> list[Thread]:
+    rows: Any = conn.execute(
+        select(alert, inbox_item.c.kid, inbox_item.c.jwe.is_not(None).label("readable"), inbox_item.c.delivered_at)
+        .outerjoin(inbox_item, inbox_item.c.alert == alert.c.ref)
+        .where(alert.c.recipient == recipient, alert.c.state.not_in(("queued", "stuck")))
+        .order_by(alert.c.thread, alert.c.created_at, alert.c.ref)
+    ).all()
+    said, reported = _said(conn, recipient), _reported(conn, recipient)
+    return [
+        Thread(ref, tuple(_message(row, said, reported) for row in group))
+        for ref, group in groupby(rows, key=lambda r: str(r.thread))
+    ]
+
+
+def _message(row: Any, said: dict[str, str], reported: dict[str, list[tuple[str, str]]]) -> Message:
+    return Message(
+        ref=AlertRef(row.ref),
+        kind=AlertKind(row.kind),
+        state=row.state,
+        created_at=row.created_at,
+        delivered_at=row.delivered_at,
+        kid=row.kid or "",
+        readable=bool(row.readable) and row.state != "withdrawn",
+        verdict=said.get(row.ref, ""),
+        outcomes=tuple(reported.get(row.ref, ())),
+    )
+
+
+def _said(conn: Connection, by: StaffId) -> dict[str, str]:
+    """The last answer to each alert."""
+    told = acknowledgement
+    rows = conn.execute(select(told.c.alert, told.c.verdict).where(told.c.by == by).order_by(told.c.id))
+    return {row.alert: row.verdict for row in rows}
+
+
+def _reported(conn: Connection, by: StaffId) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in conn.execute(select(outcome).where(outcome.c.by == by).order_by(outcome.c.recorded_at, outcome.c.ref)):
+        found.setdefault(row.alert, []).append((row.kind, row.codes[-1] if row.codes else ""))
+    return found
+
+
+def key_in_force(engine: Engine, member: StaffId) -> str | None:
+    """The thumbprint of the key that new alerts to this person are sealed to."""
+    try:
+        with engine.database.read() as conn:
+            return usable_key(conn, member, now=engine.clock()).kid
+    except NoUsableKey:
+        return None
+
+
+def answer(engine: Engine, ref: AlertRef, by: StaffId, verdict: Verdict) -> StaffId | None:
+    """Take the answer and do what follows from it. Gives whoever took the booking on before, if someone did.
+
+    Raises NotTheRecipient and AlertNotOpen.
+    """
+    now = engine.clock()
+    with engine.database.write() as conn:
+        taken = answers.answer(conn, ref, by, verdict, via="console", now=now)
+        row: Any = findings.get_alert(conn, ref)
+        link: Any = findings.get_link(conn, row.link)
+        leaves = [
+            leaf(
+                Kind.ACKNOWLEDGEMENT,
+                alert=ref,
+                by=by,
+                answer=verdict.value,
+                client=link.client,
+                booking=link.booking,
+                channel="console",
+            )
+        ]
+        leaves += _follow(engine, conn, row, by, consequences=taken.transition.consequences, now=now)
+        engine.audit.append(conn, leaves, now)
+    return taken.earlier
+
+
+def _follow(
+    engine: Engine, conn: Connection, row: Any, by: StaffId, *, consequences: frozenset[Consequence], now: datetime
+) -> list[Leaf]:
+    leaves: list[Leaf] = []
+    if Consequence.REFUSE_LINK in consequences:
+        leaves += refuse_link(engine, conn, row.link, by, now)
+    if Consequence.CONFIRM_LINK in consequences:
+        reviews.settle(conn, row.link, "confirmed", by, now)
+    if consequences & {Consequence.REROUTE, Consequence.CLIMB_NOW}:
+        leaves += offer_higher(engine, conn, row, now)
+    return leaves
+
+
+def report(engine: Engine, ref: AlertRef, by: StaffId, done: Outcome, note: str = "") -> bool:
+    """Record what came of it; False if this very outcome was recorded before. A note rests sealed."""
+    now = engine.clock()
+    key = engine.locator.ref("outcome", ref, type(done).__name__, done.at.isoformat(), _code(done))
+    with engine.database.write() as conn:
+        kept = answers.Note(note, engine.vault) if note else None
+        new = answers.report(conn, ref, by, done, key=key, now=now, note=kept)
+        if new:
+            engine.audit.append(conn, [_outcome_leaf(ref, by, done)], now)
+    return new
+
+
+def _outcome_leaf(ref: AlertRef, by: StaffId, done: Outcome) -> Leaf:
+    contact = done.mode.value if isinstance(done, Contact) else None
+    disposition = done.disposition.value if isinstance(done, Disposed) else None
+    return leaf(Kind.OUTCOME, alert=ref, by=by, contact=contact, disposition=disposition)
+
+
+def _code(done: Outcome) -> str:
+    match done:
+        case Contact():
+            return done.mode.value
+        case Disposed():
+            return done.disposition.value
+        case Appointment():
+            return "kept" if done.kept else "made"
+        case FirstContact():
+            return "first"
+        case _:
+            return done.decision
+
+
+def member_of(engine: Engine, who: StaffId) -> StaffMember | None:
+    with engine.database.read() as conn:
+        return staff.get(conn, who)

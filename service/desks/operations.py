@@ -1,0 +1,96 @@
+"""The operator's desk: is everything running, and what waits for a person. Nobody can be seen from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from alerts.enrolment import Expiring, expiring
+from service.engine import Engine
+from service.status import StatusPage, status
+from store.tables import audit_checkpoint, delivery, outbox, quarantine, run_claim
+
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideRow:
+    """A row that could not be read, by place and reason; never what was in it."""
+
+    ref: str
+    feed: str
+    line: int
+    field: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Outbox entries of one channel that are in one state for one reason."""
+
+    channel: str
+    state: str
+    code: str
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file or page that a feed gave us."""
+
+    feed: str
+    received_at: datetime
+    state: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsPage:
+    """Everything on the operator's one page."""
+
+    status: StatusPage
+    quarantine: tuple[SetAsideRow, ...]
+    undelivered: tuple[Undelivered, ...]
+    deliveries: tuple[Delivery, ...]
+    expiring: tuple[Expiring, ...]
+    last_run: datetime | None
+    checkpoint_at: datetime | None
+    checkpoint_size: int
+
+
+def operations(engine: Engine) -> OperationsPage:
+    now = engine.clock()
+    page = status(engine)
+    with engine.database.read() as conn:
+        set_aside = conn.execute(
+            select(quarantine).where(quarantine.c.state == "open").order_by(quarantine.c.at.desc(), quarantine.c.line)
+        ).all()
+        counted = (outbox.c.channel, outbox.c.state, outbox.c.last_code)
+        stuck = conn.execute(
+            select(*counted, func.count(), func.min(outbox.c.next_at))
+            .where(outbox.c.state.in_(("queued", "leased", "dead")))
+            .group_by(*counted)
+            .order_by(outbox.c.channel)
+        ).all()
+        newest = conn.execute(select(audit_checkpoint).order_by(audit_checkpoint.c.size.desc()).limit(1)).one_or_none()
+        return OperationsPage(
+            status=page,
+            quarantine=tuple(SetAsideRow(r.ref, r.feed, r.line, r.field, r.reason, r.at) for r in set_aside),
+            undelivered=tuple(Undelivered(r[0], r[1], r[2] or "", r[3], r[4]) for r in stuck),
+            deliveries=tuple(Delivery(r.feed, r.received_at, r.state, dict(r.counts)) for r in _latest(conn)),
+            expiring=expiring(conn, now=now, within=SOON),
+            last_run=conn.execute(select(func.max(run_claim.c.finished_at))).scalar(),
+            checkpoint_at=newest.at if newest else None,
+            checkpoint_size=newest.size if newest else 0,
+        )
+
+
+def _latest(conn: Connection) -> Sequence[Any]:
+    query = select(delivery).order_by(delivery.c.received_at.desc(), delivery.c.feed).limit(12)
+    return conn.execute(query).all()
