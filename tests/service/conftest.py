@@ -29,6 +29,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settled_on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> tuple[Path, str, str]:
     """The same on PostgreSQL: the home, the server and the name of the database, to be copied both."""
     name = "settled"
+    _hurry(postgres_server)
     _create(postgres_server, name)
     home = tmp_path_factory.mktemp("settled-pg") / "home"
     make(home, database=_url(postgres_server, name))
@@ -73,6 +74,15 @@ def _create(server: str, name: str, template: str = "template0") -> None:
     admin = Database(server)
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    admin.close()
+
+
+def _hurry(server: str) -> None:
+    """No test pulls the plug of the database's own machine, so it need not wait for the disk."""
+    admin = Database(server)
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("ALTER SYSTEM SET fsync = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
     admin.close()
 
 

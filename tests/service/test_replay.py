@@ -70,7 +70,8 @@ def test_one_booking_from_two_feeds_is_one_booking(site: Installation) -> None:
     assert site.count(tables.inbox_item) == 1
 
 
-def test_an_update_alerts_nobody_anew(site: Installation) -> None:
+def test_an_update_alerts_nobody_anew(sqlite_site: Installation) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1"))
     site.cycle()
     site.bookings(AVELINE.booked("J1", "A", charges="DUI|Driving under the influence"))
@@ -113,7 +114,8 @@ def test_cancelled_or_sealed_before_it_was_sent(site: Installation, event: str, 
 
 
 @pytest.mark.parametrize("event", ["C", "S"])
-def test_a_stale_feed_does_not_bring_back_what_was_ended(site: Installation, event: str) -> None:
+def test_a_stale_feed_does_not_bring_back_what_was_ended(sqlite_site: Installation, event: str) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1"), AVELINE.booked("J1", event))
     site.cycle()
     before = counts(site)
@@ -127,7 +129,8 @@ def test_a_stale_feed_does_not_bring_back_what_was_ended(site: Installation, eve
 
 
 @pytest.mark.parametrize("event", ["C", "S"])
-def test_ended_after_delivery_it_can_no_longer_be_opened(site: Installation, event: str) -> None:
+def test_ended_after_delivery_it_can_no_longer_be_opened(sqlite_site: Installation, event: str) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1"))
     site.cycle()
     site.bookings(AVELINE.booked("J1", event))
@@ -138,7 +141,8 @@ def test_ended_after_delivery_it_can_no_longer_be_opened(site: Installation, eve
     assert site.leaves(Kind.OPENING) == []
 
 
-def test_a_cancellation_of_a_booking_never_received_bars_it(site: Installation) -> None:
+def test_a_cancellation_of_a_booking_never_received_bars_it(sqlite_site: Installation) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1", "C"))
     site.cycle()
     site.bookings(AVELINE.booked("J1"))
@@ -147,8 +151,9 @@ def test_a_cancellation_of_a_booking_never_received_bars_it(site: Installation) 
     assert site.count(tables.link) == 0
 
 
-def test_a_corrected_identity_unlinks_and_withdraws(site: Installation) -> None:
+def test_a_corrected_identity_unlinks_and_withdraws(sqlite_site: Installation) -> None:
     """The first report gave Aveline's particulars; the fingerprints say that it was somebody else."""
+    site = sqlite_site
     corrected = STRANGER.booked("J1", "I")
     site.bookings(AVELINE.booked("J1"), corrected)
     report = site.cycle()
@@ -160,7 +165,8 @@ def test_a_corrected_identity_unlinks_and_withdraws(site: Installation) -> None:
     assert [facts_of(e)["retraction_reason"] for e in site.leaves(Kind.RETRACTION)] == ["superseded"]
 
 
-def test_an_identity_corrected_to_another_client_tells_their_clinician(site: Installation) -> None:
+def test_an_identity_corrected_to_another_client_tells_their_clinician(sqlite_site: Installation) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1"), CORISANDE.booked("J1", "I"))
     report = site.cycle()
     assert report.tally.alerts == 2
@@ -197,7 +203,8 @@ def test_a_first_load_is_a_baseline_and_what_follows_is_not(sqlite_site: Install
     assert [row["recipient"] for row in site.rows(tables.alert)] == ["A1"]
 
 
-def test_a_client_who_left_the_roster_is_looked_for_no_more(site: Installation) -> None:
+def test_a_client_who_left_the_roster_is_looked_for_no_more(sqlite_site: Installation) -> None:
+    site = sqlite_site
     site.roster([BARNABY, CORISANDE, DEMETRIO])
     site.cycle()
     site.bookings(AVELINE.booked("J1"))
@@ -209,7 +216,8 @@ def test_a_client_who_left_the_roster_is_looked_for_no_more(site: Installation) 
     assert site.cycle().tally.alerts == 1
 
 
-def test_a_changed_clinician_gets_what_is_booked_from_then_on(site: Installation) -> None:
+def test_a_changed_clinician_gets_what_is_booked_from_then_on(sqlite_site: Installation) -> None:
+    site = sqlite_site
     site.bookings(AVELINE.booked("J1"))
     site.cycle()
     site.roster([replace(AVELINE, clinician="B2"), BARNABY, CORISANDE, DEMETRIO])
@@ -219,7 +227,8 @@ def test_a_changed_clinician_gets_what_is_booked_from_then_on(site: Installation
     assert site.alert_of("J2", AVELINE)["recipient"] == "B2"
 
 
-def test_the_same_consents_again_change_nothing(site: Installation) -> None:
+def test_the_same_consents_again_change_nothing(sqlite_site: Installation) -> None:
+    site = sqlite_site
     before = site.count(tables.consent_record)
     site.consents(*(consent(p) for p in (AVELINE, BARNABY)))
     assert site.count(tables.consent_record) == before
