@@ -40,12 +40,19 @@ class _Sorted:
         self.fresh: list[U64] = []
 
     def settle(self) -> None:
-        if self.fresh:
-            self.overlay = np.sort(np.concatenate([self.overlay, *self.fresh]))
-            self.fresh = []
-        if len(self.overlay) * FOLD > len(self.base):
-            self.base = np.sort(np.concatenate([self.base, self.overlay]))
-            self.overlay = np.zeros(0, np.uint64)
+        if not self.fresh:
+            return
+        fresh, self.fresh = [self.overlay, *self.fresh], []
+        if sum(map(len, fresh)) * FOLD > len(self.base):
+            self.base, self.overlay = _sorted([self.base, *fresh]), np.zeros(0, np.uint64)
+        else:
+            self.overlay = _sorted(fresh)
+
+
+def _sorted(parts: list[U64]) -> U64:
+    joined = np.concatenate(parts)
+    joined.sort()
+    return joined
 
 
 class BlockIndex:
@@ -58,8 +65,9 @@ class BlockIndex:
         """Adds the blocking keys of rows `first_row` onward."""
         rows = np.arange(first_row, first_row + len(blocks), dtype=np.uint64)
         for held, (_, lo, hi) in zip(self._passes, slot_ranges(), strict=True):
-            entries = [(k[k != 0].astype(np.uint64) << _ROW) | rows[k != 0] for k in blocks[:, lo:hi].T]
-            held.fresh.append(np.concatenate(entries))
+            keys = blocks[:, lo:hi].ravel()
+            filled = np.flatnonzero(keys)
+            held.fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
 
     def pairs(self, blocks: U32) -> tuple[I32, I32, tuple[PassReport, ...]]:
         """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report."""
@@ -73,7 +81,8 @@ class BlockIndex:
             pairs, blocked, dropped = _lookup((held.base, held.overlay), asking, keys, each.cap)
             found.append(pairs)
             reports.append(PassReport(each.name, len(pairs), blocked, dropped))
-        distinct = np.unique(np.concatenate(found))
+        every = _sorted(found)
+        distinct = every[np.concatenate(([True], every[1:] != every[:-1]))] if len(every) else every
         i = (distinct >> _ROW).astype(np.int32)
         return i, (distinct & _LOW).astype(np.int32), tuple(reports)
 

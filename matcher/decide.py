@@ -101,6 +101,14 @@ def bars(evidence: Evidence) -> tuple[str, ...]:
     return tuple(rule.__name__ for rule in RULES if rule(evidence))
 
 
+def confirmed(e: Evidence) -> tuple[Verdict, tuple[str, ...]]:
+    """A pair that a reviewer confirmed alerts, unless nothing of the identity agrees: two people can share a number."""
+    names = e.level("first") in {Name.DIFFER, Name.MISSING} and e.level("last") in {Name.DIFFER, Name.MISSING}
+    if names and e.level("dob") in {Dob.DIFFER, Dob.MISSING, Dob.OTHER_PARTIAL}:
+        return Verdict.REVIEW, ("must_link", "shared_number")
+    return Verdict.ALERT, ("must_link",)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A candidate's probability and its margin in bits."""

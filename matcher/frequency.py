@@ -9,17 +9,17 @@ travel with the encodings, stand in for the clients that are not there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.batch import I32
+from matcher.batch import I32, Rows
 from matcher.compare import Cuts, View, compare
 from matcher.levels import FIELD_NUMBER, FIELDS, PARTITIONS
 from matcher.model import Model
 
 F64 = NDArray[np.float64]
-F32 = NDArray[np.float32]
 SAMPLE = 200_000
 """Pairs compared to measure u of the levels that do not follow a value's frequency."""
 PSEUDO = 100.0
@@ -78,6 +78,39 @@ class NameRarity:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class ValueRarity:
+    """-log2 u of values that are too many for a table: their sorted list, searched when one agrees."""
+
+    sorted: NDArray[Any]
+    unseen: float
+    clients: int
+
+    @classmethod
+    def measure(cls, values: NDArray[Any], clients: int) -> ValueRarity:
+        """`values` of all rows; 0 is unknown."""
+        ranked = np.sort(values[values != 0])
+        edges = (
+            np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1], [True])))
+            if len(ranked)
+            else np.zeros(1, np.intp)
+        )
+        return cls(ranked, unseen(np.diff(edges)), clients)
+
+    def of(self, values: NDArray[Any]) -> F64:
+        """-log2 u of agreeing on each of `values`."""
+        counts = np.searchsorted(self.sorted, values, side="right") - np.searchsorted(self.sorted, values)
+        bits: F64 = -np.log2((np.maximum(counts, 1) - 1 + self.unseen) / max(self.clients, 1))
+        return bits
+
+
+def street_keys(rows: Rows, at: NDArray[Any]) -> NDArray[np.uint64]:
+    """House number and street of rows as one number; 0 where the street is unknown."""
+    street = rows.street[at]
+    keys = (street.astype(np.uint64) << np.uint64(32)) | rows.number[at]
+    return np.where(street < 0, np.uint64(0), keys)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Frequencies:
     """Bits of chance, -log2 u, by table entry or by roster row; and u of every level, `levels[field][level]`."""
 
@@ -85,26 +118,29 @@ class Frequencies:
     middle: NameRarity
     last: NameRarity
     dob: F64
-    phone: F32
-    street: F32
+    phone: ValueRarity
+    street: ValueRarity
     levels: tuple[F64, ...]
     measured_rows: int
+
+    @property
+    def nbytes(self) -> int:
+        names = (self.first, self.middle, self.last)
+        return sum(n.bits.nbytes + n.known.nbytes for n in names) + self.phone.sorted.nbytes + self.street.sorted.nbytes
 
     @classmethod
     def measure(cls, view: View, person: I32, live: NDArray[np.bool_], model: Model) -> Frequencies:
         """Measures a roster: `person` numbers the client of each row, `live` marks rows that count."""
         rows, tables, at = view.rows, view.tables, np.flatnonzero(live)
-        clients, names = len(np.unique(person[at])), len(tables.name_filters)
-        street = (rows.street.astype(np.int64) << 32) | rows.number
-        street[rows.street < 0] = 0
+        clients, names = int(np.count_nonzero(np.diff(person[at]))) + 1, len(tables.name_filters)
         last = _with_parts(_count(rows.last[at], names), tables.name_parts)
         return cls(
             first=NameRarity.measure(_count(rows.first[at], names), tables.name_classes, clients, 0),
             middle=NameRarity.measure(_count(rows.middle[at], names), tables.name_classes, clients, 0),
             last=NameRarity.measure(last, tables.name_classes, clients, 1),
             dob=-np.log2(chance(_count(rows.dob[at], len(tables.dobs)), clients)),
-            phone=_row_bits(rows.phone.astype(np.int64), clients),
-            street=_row_bits(street, clients),
+            phone=ValueRarity.measure(rows.phone[at], clients),
+            street=ValueRarity.measure(street_keys(rows, at), clients),
             levels=_level_u(view, person, at, model),
             measured_rows=len(person),
         )
@@ -121,12 +157,6 @@ def _with_parts(counts: NDArray[np.int64], parts: I32) -> NDArray[np.int64]:
         held = parts[:, j] >= 0
         np.add.at(whole, parts[held, j], counts[held])
     return whole
-
-
-def _row_bits(values: NDArray[np.int64], clients: int) -> F32:
-    """-log2 u of each row's value; 0 is unknown and counts as a value of its own that nobody asks for."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return -np.log2(chance(counts.astype(np.int64), clients)).astype(np.float32)[inverse]
 
 
 def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model) -> tuple[F64, ...]:

@@ -18,13 +18,12 @@ MAGIC = b"WLfl1\x01"
 
 
 def pack(batch: EncodedBatch) -> bytes:
-    """Header as JSON, then starts, tables, row columns, and the blocking keys without their zeros."""
+    """Header as JSON, then starts, tables, row columns, and blocking keys."""
     head = json.dumps(asdict(batch.header), sort_keys=True, separators=(",", ":")).encode()
-    present = batch.blocks != 0
     arrays: list[NDArray[Any]] = [batch.starts.astype("<i4")]
     arrays += [getattr(batch.tables, name).astype(dtype, copy=False) for name, (dtype, _) in TABLE_SHAPES.items()]
     arrays += [_little(getattr(batch.rows, f.name)) for f in fields(Rows)]
-    arrays += [np.packbits(present, axis=1), batch.blocks[present].astype("<u4")]
+    arrays.append(_little(batch.blocks))
     sizes = struct.pack(f"<{len(arrays)}I", *(len(a) for a in arrays))
     return b"".join(
         [MAGIC, struct.pack("<H", len(head)), head, sizes, *(np.ascontiguousarray(a).tobytes() for a in arrays)]
@@ -39,9 +38,9 @@ class _Reader:
     """Takes arrays off a byte string; anything short or left over is a damaged segment."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.at = memoryview(data), 0
 
-    def take(self, size: int) -> bytes:
+    def take(self, size: int) -> memoryview:
         if self.at + size > len(self.data):
             raise BadSegment("encoding segment ends too early")
         self.at += size
@@ -55,11 +54,11 @@ class _Reader:
 
 
 def _header(reader: _Reader) -> EncodingHeader:
-    if reader.take(len(MAGIC)) != MAGIC:
+    if bytes(reader.take(len(MAGIC))) != MAGIC:
         raise BadSegment("not an encoding segment, or one of another layout")
     (size,) = struct.unpack("<H", reader.take(2))
     try:
-        return EncodingHeader(**json.loads(reader.take(size)))
+        return EncodingHeader(**json.loads(bytes(reader.take(size))))
     except (ValueError, TypeError) as error:
         raise BadSegment("encoding segment: header unreadable") from error
 
@@ -68,27 +67,17 @@ def unpack(data: bytes) -> EncodedBatch:
     """The batch in `data`. Raises BadSegment for anything that `pack` cannot have written."""
     reader = _Reader(data)
     header = _header(reader)
-    count = 1 + len(TABLE_SHAPES) + len(fields(Rows)) + 2
+    count = 1 + len(TABLE_SHAPES) + len(fields(Rows)) + 1
     sizes = list(struct.unpack(f"<{count}I", reader.take(4 * count)))
     starts = reader.array("<i4", sizes.pop(0))
     tables = Tables(**{n: reader.array(d, sizes.pop(0), w) for n, (d, w) in TABLE_SHAPES.items()})
     rows = Rows(**{f.name: reader.array("<i4" if f.name in POINTERS else "<u4", sizes.pop(0)) for f in fields(Rows)})
-    blocks = _blocks(reader, *sizes)
+    blocks = reader.array("<u4", sizes.pop(0), SLOTS)
     if reader.at != len(data):
         raise BadSegment("encoding segment: bytes after the end")
     batch = EncodedBatch(header, starts, tables, rows, blocks)
     _check(batch)
     return batch
-
-
-def _blocks(reader: _Reader, rows: int, filled: int) -> NDArray[np.uint32]:
-    bits = reader.array("u1", rows, (SLOTS + 7) // 8)
-    present = np.unpackbits(bits, axis=1, count=SLOTS).astype(bool)
-    if int(present.sum()) != filled:
-        raise BadSegment("encoding segment: blocking keys do not fit their mask")
-    blocks = np.zeros((rows, SLOTS), np.uint32)
-    blocks[present] = reader.array("<u4", filled)
-    return blocks
 
 
 def _check(batch: EncodedBatch) -> None:

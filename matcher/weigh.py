@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32
 from matcher.compare import Compared, View
-from matcher.frequency import F64, Frequencies, NameRarity
+from matcher.frequency import F64, Frequencies, NameRarity, street_keys
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain
 from matcher.model import Model
 
@@ -15,6 +17,10 @@ VARIANTS = {Name.NICKNAME: 2.0, Name.CLOSE: 6.0, Name.SIMILAR: 9.0}
 """-log2 of the share of a name's variants that is one given variant: four nicknames, or 64 one-stroke errors."""
 BONUS = 2.0
 """Bits by which a variant that is no known name may exceed its level's average."""
+
+
+Rarity = Callable[[NDArray[np.intp]], F64]
+"""-log2 u of the values on which the pairs at these positions agree."""
 
 
 class Scales:
@@ -38,23 +44,25 @@ def weigh(seen: Compared, left: View, i: I32, right: View, j: I32, same: I32, sc
     bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
     names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
     for name, who, rarity in names:
-        _by_value(bits, name, seen, scales, (Name.EXACT, Name.PART, Name.SWAPPED), rarity.bits[who])
+        _by_value(bits, name, seen, scales, (Name.EXACT, Name.PART, Name.SWAPPED), _entries(rarity.bits, who))
         _variants(bits, name, seen, scales, rarity, (getattr(left.rows, name)[i], same, left.tables.name_classes), who)
-    _by_value(bits, "dob", seen, scales, (Dob.EXACT,), held.dob[right.rows.dob[j]])
-    _by_value(bits, "phone", seen, scales, (Plain.EXACT,), held.phone[j])
-    _by_value(bits, "address", seen, scales, (Address.STREET,), held.street[j])
+    _by_value(bits, "dob", seen, scales, (Dob.EXACT,), lambda p: held.dob[right.rows.dob[j[p]]])
+    _by_value(bits, "phone", seen, scales, (Plain.EXACT,), lambda p: held.phone.of(right.rows.phone[j[p]]))
+    _by_value(bits, "address", seen, scales, (Address.STREET,), lambda p: held.street.of(street_keys(right.rows, j[p])))
     return bits
 
 
-def _by_value(
-    bits: F64, field: str, seen: Compared, scales: Scales, levels: tuple[int, ...], rarity: NDArray[np.floating]
-) -> None:
+def _by_value(bits: F64, field: str, seen: Compared, scales: Scales, levels: tuple[int, ...], rarity: Rarity) -> None:
     """Replaces the level's average u by that of the value which agreed."""
     row = FIELD_NUMBER[field]
     for level in levels:
         if level in scales.by_value[row]:
-            some = seen.levels[row] == level
-            bits[row, some] = scales.log_m[row][level] + rarity[some]
+            some = np.flatnonzero(seen.levels[row] == level)
+            bits[row, some] = scales.log_m[row][level] + rarity(some)
+
+
+def _entries(bits: F64, who: I32) -> Rarity:
+    return lambda pairs: bits[who[pairs]]
 
 
 def _variants(

@@ -1,0 +1,165 @@
+"""Arrays that grow, and two ways to find an entry again without a Python object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.batch import I32
+from matcher.hashing import U64
+
+_ROW = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+RUNS = 32
+"""Sorted runs that are searched one by one before they are merged."""
+
+
+class Column:
+    """An array that grows at the end, by a quarter each time it is full."""
+
+    def __init__(self, dtype: Any, width: int = 0) -> None:
+        self._store: NDArray[Any] = np.zeros((0, width) if width else 0, dtype)
+        self._size = 0
+
+    def append(self, values: NDArray[Any]) -> None:
+        need = self._size + len(values)
+        if need > len(self._store) or values.dtype.itemsize > self._store.dtype.itemsize:
+            room = max(need, self._size + self._size // 4) if self._size else need
+            grown = np.zeros((room, *self._store.shape[1:]), np.promote_types(self._store.dtype, values.dtype))
+            grown[: self._size] = self._store[: self._size]
+            self._store = grown
+        self._store[self._size : need] = values
+        self._size = need
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def values(self) -> NDArray[Any]:
+        return self._store[: self._size]
+
+    @property
+    def nbytes(self) -> int:
+        return self._store.nbytes
+
+
+class Interned:
+    """Numbers distinct 64-bit digests in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._prints: U64 = np.zeros(0, np.uint64)
+        self._numbers: I32 = np.zeros(0, np.int32)
+
+    def __len__(self) -> int:
+        return len(self._prints)
+
+    def find(self, prints: U64) -> I32:
+        """Number of each digest, -1 where it is not known."""
+        if not len(self._prints):
+            return np.full(len(prints), -1, np.int32)
+        at = np.minimum(np.searchsorted(self._prints, prints), len(self._prints) - 1)
+        return np.where(self._prints[at] == prints, self._numbers[at], np.int32(-1))
+
+    def add(self, prints: U64) -> tuple[I32, NDArray[np.intp]]:
+        """Number of each digest, and where in `prints` each newly numbered one stands, in order of number."""
+        found = self.find(prints)
+        strange = np.flatnonzero(found < 0)
+        if not len(strange):
+            return found, strange
+        _, first = np.unique(prints[strange], return_index=True)
+        fresh = strange[np.sort(first)]
+        numbers = np.arange(len(self), len(self) + len(fresh), dtype=np.int32)
+        merged = np.concatenate([self._prints, prints[fresh]])
+        order = np.argsort(merged, kind="stable")
+        self._prints, self._numbers = merged[order], np.concatenate([self._numbers, numbers])[order]
+        found[strange] = self.find(prints[strange])
+        return found, fresh
+
+    @property
+    def nbytes(self) -> int:
+        return self._prints.nbytes + self._numbers.nbytes
+
+
+class References:
+    """Client references by number and back, a dozen or so bytes each."""
+
+    def __init__(self) -> None:
+        self._texts = Column(np.dtype("S1"))
+        self._alive = Column(np.bool_)
+        self._runs: list[U64] = []
+        """Sorted runs of (hash, number); few, because they are merged when they become many."""
+        self.live = 0
+
+    def __len__(self) -> int:
+        """All numbers given out, removed ones included."""
+        return len(self._texts)
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        return self._alive.values
+
+    def add(self, refs: Sequence[str]) -> None:
+        """Numbers `refs` onward from len(self). Raises ValueError where one is there already, changing nothing."""
+        hashes = _hashes(refs)
+        if len(set(refs)) != len(refs) or any(self.find(refs[k]) is not None for k in self._suspects(hashes)):
+            raise ValueError("a client reference is in the index already; use replace")
+        added = (hashes << _ROW) | np.arange(len(self), len(self) + len(refs), dtype=np.uint64)
+        added.sort()
+        self._runs.append(added)
+        self._texts.append(np.array([r.encode() for r in refs], dtype=np.bytes_))
+        self._alive.append(np.ones(len(refs), bool))
+        self.live += len(refs)
+
+    def remove(self, ref: str) -> int:
+        """Forgets one reference and returns its number. Raises KeyError for an unknown one."""
+        number = self.find(ref)
+        if number is None:
+            raise KeyError("no such client in the index")
+        self._alive.values[number] = False
+        self.live -= 1
+        return number
+
+    def find(self, ref: str) -> int | None:
+        """The number of a reference that was not removed, or None."""
+        self._settle()
+        sought, low = ref.encode(), _hashes([ref])[0] << _ROW
+        for run in self._runs:
+            for entry in run[np.searchsorted(run, low) : np.searchsorted(run, low | _LOW, side="right")]:
+                number = int(entry & _LOW)
+                if self._texts.values[number] == sought and self._alive.values[number]:
+                    return number
+        return None
+
+    def text(self, number: int) -> str:
+        found: bytes = self._texts.values[number]
+        return found.decode()
+
+    def texts(self) -> list[str]:
+        """References that were not removed."""
+        return [t.decode() for t in self._texts.values[self._alive.values]]
+
+    def _suspects(self, hashes: U64) -> NDArray[np.intp]:
+        """Positions whose hash is in use."""
+        used = np.zeros(len(hashes), bool)
+        for run in self._runs:
+            at = np.minimum(np.searchsorted(run, hashes << _ROW), len(run) - 1)
+            used |= run[at] >> _ROW == hashes
+        return np.flatnonzero(used)
+
+    def _settle(self) -> None:
+        if len(self._runs) > RUNS:
+            merged = np.concatenate(self._runs)
+            merged.sort(kind="stable")  # merges sorted runs
+            self._runs = [merged]
+
+    @property
+    def nbytes(self) -> int:
+        return self._texts.nbytes + self._alive.nbytes + sum(run.nbytes for run in self._runs)
+
+
+def _hashes(refs: Sequence[str]) -> U64:
+    """32 bits of each reference's hash; of this process only, never stored."""
+    return np.fromiter((hash(r) & 0xFFFFFFFF for r in refs), np.uint64, len(refs))

@@ -1,0 +1,129 @@
+"""Candidates of a batch of bookings become weighed pairs: one for each booking and client, with its best rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.batch import I32, EncodedBatch
+from matcher.compare import U8, Cuts, View
+from matcher.frequency import F64
+from matcher.index import RosterIndex
+from matcher.kernels import comparison
+from matcher.weigh import Scales, weigh
+
+PAIRS_AT_ONCE = 500_000
+"""Row pairs compared in one go, so that memory stays bounded in exhaustive mode."""
+Pairs = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scored:
+    """The best row pair of each (booking, client) pair, sorted by booking, then client."""
+
+    booking: I32
+    client: I32
+    booking_row: I32
+    row: I32
+    """The client's row that fitted best."""
+    levels: U8
+    """(fields, pairs)."""
+    bits: F64
+    weight: F64
+    compared: NDArray[np.int64]
+    """For each booking, how many clients were compared."""
+
+
+def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), above: float = -math.inf) -> Scored:
+    """Compares and weighs every candidate. Pairs not above `above` bits are counted and dropped, unless required."""
+    found = index.candidates(bookings)
+    i, j = _all_rows(bookings, index, found.booking_rows, found.roster_rows, required)
+    left = View.of(bookings.rows, bookings.tables)
+    same = index.same_names(bookings.tables)
+    scales = Scales(index.model, index.frequencies())
+    pieces = []
+    for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE):
+        piece = slice(lo, lo + PAIRS_AT_ONCE)
+        pieces.append(_score_rows(left, i[piece], index, j[piece], same, scales, above if not required else -math.inf))
+    people = bookings.person_of_row()
+    compared = _compared(people[i], index.people_of(j), len(bookings))
+    return _best(people, index, pieces, compared, (set(required), above))
+
+
+def _score_rows(
+    left: View, i: I32, index: RosterIndex, j: I32, same: I32, scales: Scales, above: float
+) -> tuple[I32, I32, U8, F64, F64]:
+    right = index.view()
+    seen = comparison(index.kernel)(left, i, right, j, Cuts(index.model.close, index.model.similar))
+    bits = weigh(seen, left, i, right, j, same, scales)
+    weight = np.zeros(len(i))
+    for row in bits:
+        weight += row
+    kept = np.flatnonzero(weight > above)
+    return i[kept], j[kept], seen.levels[:, kept], bits[:, kept], weight[kept]
+
+
+def _all_rows(bookings: EncodedBatch, index: RosterIndex, i: I32, j: I32, required: Pairs) -> tuple[I32, I32]:
+    """Candidate row pairs, widened to every pair of identities of two people where either has aliases."""
+    starts = index.starts()
+    mine, theirs = np.diff(bookings.starts), np.diff(starts)
+    a, b = bookings.person_of_row()[i], index.people_of(j)
+    several = (mine[a] > 1) | (theirs[b] > 1)
+    wanted = np.array(required, np.int64).reshape(-1, 2)
+    if not several.any() and not len(wanted):
+        return i, j
+    people = np.concatenate([(a[several].astype(np.int64) << 32) | b[several], (wanted[:, 0] << 32) | wanted[:, 1]])
+    pairs = np.unique(people)
+    a, b = (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
+    sizes = mine[a].astype(np.int64) * theirs[b]
+    which = np.repeat(np.arange(len(pairs)), sizes)
+    inner = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows_i = bookings.starts[a[which]] + inner // theirs[b[which]]
+    rows_j = starts[b[which]] + inner % theirs[b[which]]
+    single = ~several
+    return (
+        np.concatenate([i[single], rows_i]).astype(np.int32),
+        np.concatenate([j[single], rows_j]).astype(np.int32),
+    )
+
+
+def _compared(booking: I32, client: I32, n: int) -> NDArray[np.int64]:
+    pairs = np.sort((booking.astype(np.int64) << 32) | client)
+    fresh = np.concatenate(([True], pairs[1:] != pairs[:-1])) if len(pairs) else np.zeros(0, bool)
+    return np.bincount(pairs[fresh] >> 32, minlength=n)
+
+
+def _best(
+    people: I32,
+    index: RosterIndex,
+    pieces: Sequence[tuple[I32, I32, U8, F64, F64]],
+    compared: NDArray[np.int64],
+    keep: tuple[set[tuple[int, int]], float],
+) -> Scored:
+    """Best row pair for each (booking, client); ties go to the earlier rows."""
+    i, j, weight = (np.concatenate([p[k] for p in pieces]) for k in (0, 1, 4))
+    levels, bits = (np.concatenate([p[k] for p in pieces], axis=1) for k in (2, 3))
+    booking, client = people[i], index.people_of(j)
+    order = np.lexsort((j, i, -weight, client, booking))
+    b, c = booking[order], client[order]
+    head = np.ones(len(order), bool)
+    head[1:] = (b[1:] != b[:-1]) | (c[1:] != c[:-1])
+    required, above = keep
+    at = order[head]
+    if required:
+        wanted = [pair in required for pair in zip(booking[at].tolist(), client[at].tolist(), strict=True)]
+        at = at[np.array(wanted, bool) | (weight[at] > above)]
+    return Scored(booking[at], client[at], i[at], j[at], levels[:, at], bits[:, at], weight[at], compared)
+
+
+def estimate_prior(best: F64, start: float, clients: int) -> float:
+    """Share of bookings that are of clients, by EM over each booking's best weight; `start` counts as 100 bookings."""
+    share = start
+    for _ in range(20):
+        odds = 2.0 ** np.clip(best + math.log2(share / (1 - share) / max(clients, 1)), -200, 200)
+        share = float(((odds / (1 + odds)).sum() + 100 * start) / (len(best) + 100))
+    return share
