@@ -15,6 +15,10 @@ class ProofRefused(Refuse):
     """The proof that was asked for does not exist: the position or size lies outside the tree."""
 
 
+class ReportRefused(Refuse):
+    """There is no report of this name, or it needs a client to be named."""
+
+
 class NoteMalformed(Refuse):
     """A text is not a signed note, a checkpoint or a key in C2SP form."""
 

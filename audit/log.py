@@ -6,7 +6,8 @@ queue, positions have no gaps, and the log cannot fork. Append late in a transac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from audit.errors import LeafRefused, LogBroken, ProofRefused
 from audit.facts import MAX_COUNT
-from audit.leaves import Entry, Leaf, decode
+from audit.leaves import Entry, Kind, Leaf, decode
 from audit.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
 from store.tables import audit_head, audit_leaf
 
 _PAGE = 2000
+_ENDING = re.compile(rb'"kind":"([a-z_]+)","position":\d+,"v":\d+\}\Z')
+"""Of a canonical entry: the kind can be told without reading the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,18 @@ def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEn
         start = rows[-1].position + 1
 
 
-def entries(conn: Connection, start: int = 0, stop: int = MAX_COUNT) -> Iterator[Entry]:
-    """Entries of positions [start, stop), read; LogBroken for one that is not an entry at all. Not verified."""
+def entries(
+    conn: Connection, *, kinds: Collection[Kind] = (), start: int = 0, stop: int = MAX_COUNT
+) -> Iterator[Entry]:
+    """Entries of positions [start, stop), read; only those of `kinds` if any are named. Not verified.
+
+    Raises LogBroken for one that is not an entry at all.
+    """
+    wanted = {kind.value.encode() for kind in kinds}
     for stored in stored_entries(conn, start, stop):
+        ending = _ENDING.search(stored.entry)
+        if wanted and ending and ending[1] not in wanted:
+            continue
         try:
             yield decode(stored.entry)
         except LeafRefused as fault:

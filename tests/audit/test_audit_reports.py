@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from audit import checks, render
 from audit.access import Usual, access, break_glass
 from audit.accounting import Accounting, accounting, after_revocation
-from audit.errors import LogBroken
+from audit.catalogue import REPORTS, Request, produce
+from audit.errors import LogBroken, ReportRefused
 from audit.leaves import Entry, Kind, Leaf, leaf
 from audit.log import AuditLog, TreeHead, entries
 from audit.report import Period, Table, trail
@@ -358,3 +359,39 @@ def test_entries_are_read_from_the_database_in_order(database: Database, log: Au
         conn.execute(audit_leaf.update().where(audit_leaf.c.position == 2).values(entry=b"{}"))
         with pytest.raises(LogBroken, match="entry 2 cannot be read"):
             list(entries(conn))
+
+
+class TestCatalogue:
+    def test_every_report_reads_all_it_needs_and_says_its_own_code(self, database: Database, log: AuditLog) -> None:
+        """A kind that the catalogue forgets would make a report silently poorer."""
+        happened = [
+            disclosed(consents=[ref("c")]),
+            consented("revoked"),
+            disclosed(consents=[ref("c")]),
+            opened(assigned="no"),
+            leaf(Kind.RETRACTION, thread=ref("t"), alert=ref("alert"), retraction_reason="sealed"),
+            leaf(Kind.QUARANTINE, feed="lkc", delivery=ref("d"), code="no-name"),
+            leaf(Kind.PULL, feed="lkc", delivery=ref("d"), result="complete", rows=1),
+            leaf(Kind.LOGIN, method="passkey", result="failed"),
+            leaf(Kind.BREAK_GLASS, declaration=ref("bg"), by="x1", client=CLIENT),
+            leaf(Kind.BREAK_GLASS_REVIEW, declaration=ref("bg"), by="x2", outcome="justified"),
+            TestProofOfCheck().event(1),
+            TestProofOfCheck().verdict(1, "ALERT"),
+        ]
+        asked = Request(as_of=AT + DAY, client=CLIENT)
+        with database.write() as conn:
+            log.append(conn, happened, AT)
+            everything = list(entries(conn))
+            for code, offer in REPORTS.items():
+                table = produce(conn, code, asked)
+                assert table.code == code
+                assert table == offer.build(everything, asked)
+                assert table.notes or table.rows
+
+    def test_what_is_not_there_is_refused_without_repeating_it(self, database: Database) -> None:
+        with database.read() as conn:
+            with pytest.raises(ReportRefused, match="there are: hipaa_164_528") as refused:
+                produce(conn, "Maria Garcia", Request(AT))
+            assert "Garcia" not in str(refused.value)
+            with pytest.raises(ReportRefused, match="name the client"):
+                produce(conn, "everything", Request(AT))
