@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from connectors.convert.dates import compile_format, conflicting
+from connectors.convert.dates import check_format, conflicting
 from connectors.convert.names import ORDERS
 from connectors.formats import AnyFormat
 from connectors.strict import Strict
 from records import Custody, EnrolmentStatus, EventKind, Op
 
-_WORDS = {"iso", "epoch-s", "epoch-ms", "serial"}
 _CLOSED: dict[str, frozenset[str]] = {
     "op": frozenset(op.value for op in Op),
     "event": frozenset(kind.value for kind in EventKind),
@@ -308,8 +307,8 @@ class Mapping(Strict):
 
     @field_validator("dates", "times")
     @classmethod
-    def _formats_are_sound(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
-        return _sound(forms)
+    def _formats_are_sound(cls, forms: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return _sound(forms, of_moments=info.field_name == "times")
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> Self:
@@ -319,7 +318,7 @@ class Mapping(Strict):
             _known_zone(place.zone or self.zone)
         for source in _inner(self.fields):
             if isinstance(source, DateSource | TimeSource):
-                _sound(source.formats)
+                _sound(source.formats, of_moments=isinstance(source, TimeSource))
         for field, allowed in _CLOSED.items():
             _only(allowed, getattr(self.fields, field, None), field)
         return self
@@ -340,10 +339,9 @@ def _known_zone(zone: str) -> str:
         raise ValueError(f"'{zone}' is not a time zone; use a name like America/Los_Angeles") from None
 
 
-def _sound(forms: tuple[str, ...]) -> tuple[str, ...]:
+def _sound(forms: tuple[str, ...], *, of_moments: bool) -> tuple[str, ...]:
     for form in forms:
-        if form not in _WORDS:
-            compile_format(form)
+        check_format(form, of_moments=of_moments)
     if conflicting(forms):
         raise ValueError(
             "the formats read the same text as two different days (month first and day first): keep one order"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
@@ -33,7 +33,7 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 """How far ahead of ours a jail's clock may be before its news counts as from the future."""
 _ADULT = 18
 _CLOSING = (EventKind.SEALED, EventKind.CANCELLED, EventKind.MERGED)
-_NAMELESS = (*_CLOSING, EventKind.RELEASED)
+_ENDING = (*_CLOSING, EventKind.RELEASED)
 """Events that are about a booking we know: they need its number, not a name."""
 
 _OPS = {op.value: op for op in Op}
@@ -61,11 +61,11 @@ class _Moments(NamedTuple):
 class _Facts(NamedTuple):
     """The plain texts of one row, in the order in which they are hashed."""
 
-    booking_number: str
+    booking_number: BookingNumber
     agency: str
-    facility: str
-    person_id: str
-    old_person_id: str
+    facility: FacilityId
+    person_id: JailPersonId
+    old_person_id: JailPersonId
     state_id: str
     fbi_number: str
     event_id: str
@@ -100,35 +100,51 @@ class BookingConverter:
         self._hold_split = fields.holds.split if fields.holds else ""
         self._booked = _moment(fields.booked_at, mapping)
         self._released = _moment(fields.released_at, mapping)
-        self._court_at = _moment(fields.next_court_at, mapping)
+        self._court_at = _moment(fields.next_court_at, mapping) if fields.next_court_at else None
         self._charges = _charge_reader(fields.charges)
 
     def convert(self, row: Row) -> BookingEvent | RowFault:
-        """One event, or why there is none. Never raises for what a row may hold."""
+        """One event, or why there is none. Never raises for what a row may hold.
+
+        An event that ends something (sealed, cancelled, merged, released) is never refused for want of a name or a
+        time: it must reach what we stored, whatever else is wrong with it.
+        """
         flags = list(row.flags)
         values, spoilt = tidy(row.values, self._unknown)
         if spoilt:
             flags.extend(Flag(column, "control-character") for column in spoilt)
-        if self._required and (lacking := lacks(values, self._required)):
-            return RowFault(row.line, lacking, "required", "a column that every row must fill is empty")
         facts = _Facts._make(self._facts(values, flags))
         if not facts.booking_number:
             return RowFault(row.line, "booking_number", "no-booking-number", "the booking number is missing")
-        if _unexplained(facts, flags):
+        if (facts.op or facts.event or flags) and _unexplained(facts, flags):
             return RowFault(
                 row.line, "event", "unknown-code", "the operation or status is not in the mapping's code table"
             )
         moments, doubt = self._moments(values, flags, self._zones.get(facts.facility, self._zone))
-        if doubt:
-            return RowFault(row.line, "booked_at", doubt, "the booking time is not a time in the declared format")
         kind, op = _kind(facts, moments)
         identities = () if kind is EventKind.SEALED else self._identities.read(values, flags)
-        if not identities and kind not in _NAMELESS:
-            return _nameless(row.line, spoilt)
+        if kind not in _ENDING:
+            if doubt or not identities or self._required:
+                fault = self._refusal(row.line, values, spoilt, doubt, identities)
+                if fault is not None:
+                    return fault
+            if moments.booked_at is None:
+                flags.append(Flag("booked_at", "missing"))
         if self._facilities and facts.facility:
             facts = self._placed(facts, flags)
         charges = () if kind is EventKind.SEALED else self._charges(values)
         return self._event(row.line, facts, moments, identities, charges, flags, kind=kind, op=op)
+
+    def _refusal(
+        self, line: int, values: Values, spoilt: Collection[str], doubt: str, identities: tuple[Identity, ...]
+    ) -> RowFault | None:
+        """Why there can be no event that begins something, if so."""
+        lacking = lacks(values, self._required)
+        if lacking:
+            return RowFault(line, lacking, "required", "a column that every row must fill is empty")
+        if doubt:
+            return RowFault(line, "booked_at", doubt, "the booking time is not a time in the declared format")
+        return None if identities else _nameless(line, spoilt)
 
     def _event(  # noqa: PLR0917 - the parts of one event, put together in one place
         self,
@@ -145,26 +161,26 @@ class BookingConverter:
         return BookingEvent(
             feed=self._origin.feed,
             agency=facts.agency,
-            booking_number=BookingNumber(facts.booking_number),
+            booking_number=facts.booking_number,
             op=op,
             kind=kind,
             identities=identities,
             content_hash=content_hash(facts, identities, moments, charges),
             received_at=self._origin.received_at,
-            person_id=JailPersonId(facts.person_id) if facts.person_id else None,
-            old_person_id=JailPersonId(facts.old_person_id) if facts.old_person_id else None,
+            person_id=facts.person_id or None,
+            old_person_id=facts.old_person_id or None,
             state_id=facts.state_id,
             fbi_number=facts.fbi_number,
             booked_at=moments.booked_at,
             released_at=moments.released_at,
             release_reason=facts.release_reason,
             next_court_at=moments.next_court_at,
-            facility=FacilityId(facts.facility) if facts.facility else None,
+            facility=facts.facility or None,
             custody=_CUSTODY.get(facts.custody) or _custody_of(kind, moments, flags),
             holds=self._hold_codes(facts.holds) if facts.holds else (),
             court_type=facts.court_type,
             juvenile=_is_juvenile(facts.court_type, identities, moments.booked_at),
-            medical_hold=yes_or_no(facts.medical_hold) is True,
+            medical_hold=bool(facts.medical_hold) and yes_or_no(facts.medical_hold) is True,
             charges=charges,
             flags=tuple(flags),
             source_hash=self._origin.source_hash,
@@ -172,20 +188,17 @@ class BookingConverter:
         )
 
     def _moments(self, values: Values, flags: list[Flag], zone: ZoneInfo) -> tuple[_Moments, str]:
-        """The moments of the row; second, why the booking time refuses the row, if it does."""
+        """The moments of the row; second, the doubt of a booking time that cannot be read."""
         booked, doubt = self._booked(values, zone)
-        if doubt in _NO_TIME:
-            return _Moments(None, None, None), doubt
+        unreadable = doubt if doubt in _NO_TIME else ""
         booked = self._trusted("booked_at", booked, doubt, flags)
-        if booked is None:
-            flags.append(Flag("booked_at", "missing"))
         released = self._trusted("released_at", *self._released(values, zone), flags)
-        court, doubt = self._court_at(values, zone)
+        court, doubt = self._court_at(values, zone) if self._court_at else (None, "")
         if doubt:
             flags.append(Flag("next_court_at", doubt))
         if booked and released and released.at < booked.at:
             flags.append(Flag("released_at", "released-before-booked"))
-        return _Moments(booked, released, court), ""
+        return _Moments(booked, released, court), unreadable
 
     def _trusted(self, field: str, moment: Instant | None, doubt: str, flags: list[Flag]) -> Instant | None:
         """The moment, doubted where it must be; one from the future is left out, so that it can never pass as fresh."""
@@ -200,7 +213,7 @@ class BookingConverter:
         place = self._facilities.get(facts.facility)
         if place is None:
             flags.append(Flag("facility", "unknown-code"))
-            return facts._replace(facility="")
+            return facts._replace(facility=FacilityId(""))
         return facts._replace(agency=place.agency or facts.agency)
 
     def _hold_codes(self, text: str) -> tuple[str, ...]:
@@ -227,7 +240,7 @@ def _kind(facts: _Facts, moments: _Moments) -> tuple[EventKind, Op]:
     return (EventKind.AMENDED if op is Op.UPDATE else EventKind.BOOKED), op
 
 
-def _nameless(line: int, spoilt: object) -> RowFault:
+def _nameless(line: int, spoilt: Collection[str]) -> RowFault:
     if spoilt:
         return RowFault(line, "name", "control-character", "the name holds a NUL or another control character")
     return RowFault(line, "name", "no-name", "there is no name, or what stands in its place cannot be one")

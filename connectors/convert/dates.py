@@ -32,11 +32,13 @@ _WIDE = {
 }  # fmt: skip
 _TIGHT = {k: v.replace(r"\d{1,2}", r"\d{2}") for k, v in _WIDE.items()}
 _ISO_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.ASCII)
-_PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}|XX))?(?:-XX)?", re.ASCII | re.IGNORECASE)
+_PARTIAL = re.compile(r"(?P<Y>\d{4})(?:-(?P<m>\d{2}|XX))?(?:-XX)?", re.ASCII | re.IGNORECASE)
 _SERIAL = re.compile(r"(\d{5})", re.ASCII)
 _SERIAL_ZERO = date(1899, 12, 30)
 """Day 0 of a spreadsheet's serial dates, with its invented 29 February 1900 already behind us."""
 _DAYS = {"iso": _ISO_DAY, "serial": _SERIAL}
+WORDS = frozenset({"iso", "epoch-s", "epoch-ms", "serial"})
+"""Names of formats that need no directives."""
 _OLDEST = 120
 _REMEMBERED = 65_536
 """More days than a hundred and twenty years have."""
@@ -54,6 +56,16 @@ def compile_format(form: str) -> re.Pattern[str]:
             raise ValueError(f"'{parts[index]}' is not supported in a date format")
         built += shapes[parts[index][1]], re.escape(parts[index + 1])
     return re.compile("".join(built), re.ASCII)
+
+
+def check_format(form: str, *, of_moments: bool) -> None:
+    """Raise `ValueError` for a format that cannot say what it is for: a moment needs its day, a day its four-digit year or itself."""
+    if form in WORDS:
+        return
+    groups = set(compile_format(form).groupindex)
+    whole = groups & {"Y", "y"} and groups & {"m", "b"} and "d" in groups
+    if not whole and (of_moments or "Y" not in groups or groups - {"Y", "m"}):
+        raise ValueError(f"'{form}' does not say year, month and day")
 
 
 def conflicting(forms: Iterable[str]) -> bool:
@@ -108,15 +120,21 @@ def _read_day(text: str, patterns: Iterable[re.Pattern[str]], span: Span) -> tup
         if match is not None:
             return _checked_day(match, span)
     partial = _PARTIAL.fullmatch(text)
-    if partial is None:
-        return "", "unreadable-date"
-    year, month = int(partial[1]), (partial[2] or "XX").upper()
+    return ("", "unreadable-date") if partial is None else _partial_day(partial, span)
+
+
+def _partial_day(match: re.Match[str], span: Span) -> tuple[str, Doubt]:
+    """A month or a year. Both `_PARTIAL` and a format without `%d` call their groups Y and m."""
+    got = match.groupdict()
+    year, month = int(got["Y"]), (got.get("m") or "XX").upper().zfill(2)
     if not span.earliest.year <= year <= span.latest.year or (month != "XX" and not 1 <= int(month) <= 12):
         return "", "impossible-date"
     return f"{year:04d}" if month == "XX" else f"{year:04d}-{month}", ""
 
 
 def _checked_day(match: re.Match[str], span: Span) -> tuple[str, Doubt]:
+    if "d" not in match.re.groupindex and match.re.groupindex:
+        return _partial_day(match, span)
     try:
         day = _day_of(match, span.newest_year)
     except (ValueError, OverflowError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from hashlib import sha256
 from operator import attrgetter
@@ -17,17 +17,18 @@ def content_hash(
     facts: Iterable[str],
     identities: Iterable[Identity],
     moments: Iterable[Instant | None],
-    charges: Iterable[Charge],
+    charges: Sequence[Charge],
 ) -> str:
     """SHA-256 in hex over what the source said: facts, identities, moments and charges, each in a fixed order.
 
     Not in it: the line, the file and the time of receipt; nor what we inferred rather than read.
     """
+    charged = _RECORD.join([f"{charge.code}{_UNIT}{charge.text}" for charge in charges]) if charges else ""
     groups = (
         _UNIT.join(facts),
         _RECORD.join(map(_identity, identities)),
-        _UNIT.join(str(moment.at.timestamp()) if moment else "" for moment in moments),
-        _RECORD.join(f"{charge.code}{_UNIT}{charge.text}" for charge in charges),
+        _UNIT.join([str(moment.at.timestamp()) if moment else "" for moment in moments]),
+        charged,
     )
     return sha256(_GROUP.join(groups).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -34,10 +34,12 @@ class IdentityReader:
     def read(self, values: Values, flags: list[Flag]) -> tuple[Identity, ...]:
         """The name of record, then the aliases."""
         first, middle, last, suffix = name = self._name(values, flags)
-        if not (first or last) or is_formula(first) or is_formula(last):
-            return ()
         if not (first and last):
+            if not (first or last):
+                return ()
             flags.append(Flag("name", "one-name-only"))
+        if is_formula(first) or is_formula(last):
+            return ()
         sex, ssn, phone, street, city, state, code = self._others(values, flags)
         if self._place:
             city, state, code = split_place(values.get(self._place, ""))
@@ -115,8 +117,10 @@ def _alias_reader(source: AliasSource) -> AliasesOf:
     take_apart = name_reader(source.order)
 
     def split(values: Values) -> Sequence[Name]:
-        whole = values.get(source.column, "")
-        pieces = whole.split(source.split) if whole and source.split else [whole]
+        whole = values.get(source.column)
+        if not whole:
+            return ()
+        pieces = whole.split(source.split) if source.split else [whole]
         return [take_apart(text) for piece in pieces if (text := piece.strip()) and not is_formula(text)]
 
     return split

@@ -132,6 +132,8 @@ def _coding(inner: Reader, codes: Mapping[str, str], field: str) -> Reader:
 
 def ssn_last4(text: str) -> tuple[str, str]:
     """The last four digits and no more; an obvious placeholder is no number. Second: the doubt, if any."""
+    if len(text) == 4 and text.isascii() and text.isdecimal() and text != "0000":
+        return text, ""
     digits = _NOT_DIGITS.sub("", text)
     if digits in _FAKE_SSN or (digits and not digits.strip("0")):
         return "", "placeholder"

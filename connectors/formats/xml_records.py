@@ -61,7 +61,7 @@ class XmlFormat(Strict):
             if not begun:
                 begun = True
                 _refuse_doctype(element)
-            if event == "end" and isinstance(element.tag, str) and etree.QName(element).localname == self.record:
+            if event == "end" and isinstance(element.tag, str) and _local(element.tag) == self.record:
                 yield element
 
 
@@ -98,18 +98,23 @@ def _flatten(path: str, element: etree._Element, into: dict[str, str], depth: in
         return False
     prefix = path + "." if path else ""
     for name, value in element.attrib.items():
-        into[f"{prefix}@{etree.QName(name).localname}"] = str(value)
+        into[f"{prefix}@{_local(str(name))}"] = str(value)
     seen: Counter[str] = Counter()
     for child in element:
         if not isinstance(child.tag, str):
             continue  # an entity that was not resolved, in a document without a DOCTYPE: it has no text
-        name = etree.QName(child).localname
+        name = _local(child.tag)
         number, seen[name] = seen[name], seen[name] + 1
         if not _flatten(f"{prefix}{name}[{number}]" if number else f"{prefix}{name}", child, into, depth - 1):
             return False
     if not seen and element.text and path:
         into[path] = element.text
     return True
+
+
+def _local(tag: str) -> str:
+    """A name without its namespace, or without a prefix that nobody declared."""
+    return tag.rpartition("}")[2].rpartition(":")[2]
 
 
 def _free(element: etree._Element) -> None:

@@ -160,6 +160,12 @@ def test_xml_many_records_in_one_document() -> None:
     assert [e.booking_number for e in found.events] == [str(n) for n in range(50)]
 
 
+def test_xml_with_prefixes_that_nobody_declared_is_refused() -> None:
+    document = b"<BookingExchange><x:Booking><y:BookingAgencyRecordIdentification><IdentificationID>7</IdentificationID></y:BookingAgencyRecordIdentification></x:Booking></BookingExchange>"
+    with pytest.raises(FeedMalformed, match="not XML"):
+        read(document, "niem_booking")
+
+
 # --- HL7 ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors import Connector, FeedMalformed, FeedUnavailable, Mapping, RowFault, ScriptedTransport, load_mapping
-from records import FeedId, OrgId
+from records import BookingEvent, FeedId, OrgId, RosterEntry, StaffMember
 
 FEEDS = Path(__file__).parents[3] / "shared" / "data" / "feeds"
 COMMON = FEEDS.parent / "us_small"
@@ -115,6 +117,30 @@ def test_a_line_of_ten_megabytes_costs_its_own_row(name: str) -> None:
     """Small bounds stand for a gigabyte: the rest of the long line is dropped as it is read."""
     mapping, sample = SAMPLES[name]
     survives(mapping, sample + b"x" * 10_000_000 + b"\n" + sample)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_nothing_that_is_said_about_a_feed_names_a_person(name: str) -> None:
+    """Whole, and cut in the middle, so that errors of the whole file are said too."""
+    mapping, sample = SAMPLES[name]
+    said, persons = [], set[str]()
+    for content in (sample, sample[: len(sample) // 2], sample.replace(b"19", b"39"), sample + b"\x00\xff"):
+        connector = Connector.of(FeedId("jail"), ScriptedTransport([content]), mapping, OrgId("org"))
+        (pull,) = connector.pull(None, NOW)
+        try:
+            for item in pull.items():
+                said.append(repr(item) if not isinstance(item, StaffMember) else "")
+                if isinstance(item, BookingEvent | RosterEntry):
+                    said += [repr(flag) for flag in item.flags]
+                    persons |= {
+                        t.upper() for i in item.identities for t in (i.first, i.last, i.birth_date, i.ssn4, i.phone)
+                    }
+        except (FeedMalformed, FeedUnavailable) as error:
+            said.append("".join(traceback.format_exception(error)))
+        said += [*pull.summary.remarks, repr(pull), pull.name]
+    text = "\n".join(said).upper()
+    whole_words = {person for person in persons if len(person) > 3 and re.search(rf"\b{re.escape(person)}\b", text)}
+    assert whole_words == set()
 
 
 @pytest.mark.parametrize("name", SAMPLES)

@@ -63,6 +63,8 @@ def test_every_ready_mapping_is_valid_and_bears_its_own_name(name: str) -> None:
         (mapping().replace("America/New_York", "New York"), "'New York' is not a time zone; use a name like"),
         (mapping(head='dates: ["%m/%d/%Y", "%d/%m/%Y"]\n'), "keep one order"),
         (mapping(head='times: ["%Q"]\n'), "'%Q' is not supported"),
+        (mapping(head='times: ["%H:%M"]\n'), "does not say year, month and day"),
+        (mapping(head='dates: ["%m/%d"]\n'), "does not say year, month and day"),
         (mapping("  op: {column: extra, codes: {A: addd}}\n"), "op cannot be 'addd'; did you mean 'add'?"),
         (mapping("  sex: {}\n"), "give either 'column' or 'constant'"),
         (mapping().replace("  name: name\n", ""), "give 'name'"),

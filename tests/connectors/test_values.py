@@ -109,6 +109,13 @@ def test_no_text_crashes_the_readers_of_dates(text: str) -> None:
         assert not (found and why in {"impossible-time", "unreadable-time"})
 
 
+def test_a_format_without_a_day_reads_a_partial_date() -> None:
+    read = day_reader(["%Y%m%d", "%Y%m"], Span.of_births(TODAY))
+    assert [read(text) for text in ("19840229", "198402", "198413", "1984")] == [
+        ("1984-02-29", ""), ("1984-02", ""), ("", "impossible-date"), ("1984", ""),
+    ]  # fmt: skip
+
+
 def test_one_digit_only_where_a_separator_follows() -> None:
     assert compile_format("%m/%d/%Y").fullmatch("1/2/2026")
     assert not compile_format("%Y%m%d").fullmatch("2026102")
