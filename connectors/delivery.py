@@ -89,6 +89,13 @@ class MemoryDelivery:
         self.refused = reason
 
 
+class PushOnly:
+    """The transport of a feed that is pushed to us: there is nothing to ask. See `Connector.receive`."""
+
+    def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[Delivery]:  # noqa: ARG002 - the protocol has both
+        return iter(())
+
+
 @dataclass(slots=True)
 class ScriptedTransport:
     """Plays back contents, or raises, one step a poll: for tests, demonstrations and `feed test --sample`."""

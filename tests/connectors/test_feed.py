@@ -1,0 +1,142 @@
+"""A feed's file becomes a connector; what it must not say is refused with the reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from feeding import NOW
+
+from connectors import (
+    FhirSearch,
+    FolderDrop,
+    JsonPages,
+    MappingError,
+    MllpListener,
+    PushOnly,
+    RowFault,
+    SftpDrop,
+    SqlQuery,
+    parse_feed,
+)
+from connectors.feed import MllpFeed
+
+FOLDER = "id: jail\nmapping: jms_export\ntransport: {type: folder, path: %s, pattern: '*.csv', settle_seconds: 0}\n"
+
+
+def secret(name: str) -> str:
+    return {"key": "PRIVATE", "db": "sqlite://", "token": "t"}[name]
+
+
+def test_a_folder_of_files_from_its_file_to_its_records(tmp_path: Path, feeds: Path) -> None:
+    (tmp_path / "a.csv").write_bytes((feeds / "jms_csv" / "jms_export.csv").read_bytes())
+    connector = parse_feed(FOLDER % tmp_path, "jail.yaml").connect(secret)
+    (pull,) = connector.pull(None, dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1))
+    items = list(pull.items())
+    assert sum(isinstance(item, RowFault) for item in items) == 6
+    pull.acknowledge()
+    assert len(list((tmp_path / "done").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("transport", "kind"),
+    [
+        ("{type: sftp, host: h, username: u, host_key: k, client_key: key, folder: /out}", SftpDrop),
+        ("{type: json_pages, url: 'https://jail.example.org/v2', token: token}", JsonPages),
+        ("{type: fhir_search, base: 'https://ehr.example.org/fhir'}", FhirSearch),
+        ("{type: sql, url: db, query: 'SELECT 1', watermark: w}", SqlQuery),
+        ("{type: mllp}", PushOnly),
+        ("{type: push}", PushOnly),
+        ("{type: folder, path: /srv/in}", FolderDrop),
+    ],
+)
+def test_every_transport(transport: str, kind: type) -> None:
+    connector = parse_feed(f"id: x\nmapping: jms_export\ntransport: {transport}\n", "x").connect(secret)
+    assert isinstance(connector.transport, kind)
+    if kind is PushOnly:
+        assert list(connector.pull(None, NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("id: x\nmapping: jms_export\ntransport: {type: folder, pth: /a}\n", "did you mean 'path'?"),
+        ("id: x\nmapping: jms_export\ntransport: {type: ftp}\n", "'folder'"),
+        ("id: X!\nmapping: jms_export\ntransport: {type: push}\n", "id:"),
+        ("id: x\nmapping: jms_export\ntransport: {type: json_pages, url: 'http://jail.example.org'}\n", "https://"),
+        ("id: [", "not YAML"),
+    ],
+)
+def test_mistakes_are_explained(text: str, answer: str) -> None:
+    with pytest.raises(MappingError) as wrong:
+        parse_feed(text, "x")
+    assert answer in str(wrong.value)
+
+
+def test_a_roster_has_an_owner() -> None:
+    feed = parse_feed("id: x\nmapping: common_roster\ntransport: {type: push}\n", "x")
+    with pytest.raises(MappingError, match="set 'org'"):
+        feed.connect(secret)
+
+
+def test_hl7_over_tls_with_a_certificate_of_the_sender(tmp_path: Path) -> None:
+    ours, theirs = _certificate(tmp_path / "ours.pem"), _certificate(tmp_path / "theirs.pem")
+    settings = MllpFeed(port=0, certificate=ours, client_ca_file=theirs).settings()
+    kept: list[bytes] = []
+    listener = MllpListener(settings, lambda delivery: kept.append(delivery.content), clock=lambda: NOW)
+    listener.start()
+    try:
+        trusted = ssl.create_default_context(cafile=str(ours))
+        trusted.load_cert_chain(theirs)
+        assert b"MSA|AA|7" in _answer(listener.port, trusted)
+        nobody = ssl.create_default_context(cafile=str(ours))
+        assert _answer(listener.port, nobody) == b""
+    finally:
+        listener.stop()
+    assert len(kept) == 1
+
+
+def _answer(port: int, context: ssl.SSLContext) -> bytes:
+    """What the listener says to one message; nothing if it ends the connection. TLS 1.3 tells a client only when it reads."""
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port)) as line,
+            context.wrap_socket(line, server_hostname="127.0.0.1") as safe,
+        ):
+            safe.sendall(b"\x0bMSH|^~\\&|A|B|C|D|2026||ADT^A01|7|T|2.5.1\r\x1c\r")
+            return safe.recv(4096)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+
+
+def test_hl7_beyond_this_machine_needs_tls() -> None:
+    with pytest.raises(ValueError, match="TLS"):
+        MllpFeed(host="192.0.2.1").settings()
+
+
+def _certificate(path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
