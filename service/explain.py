@@ -135,4 +135,4 @@ def _received(conn: Connection, ref: BookingRef) -> Iterator[tuple[datetime, str
         .where(booking_event.c.booking == ref)
         .order_by(booking_event.c.at)
     )
-    yield from rows.tuples()
+    yield from ((at, feed, kind) for at, feed, kind in rows)

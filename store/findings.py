@@ -141,6 +141,6 @@ def tally(conn: Connection) -> dict[str, dict[str, int]]:
         "reviews": review.c.state,
     }
     return {
-        name: {key: count for key, count in conn.execute(select(column, func.count()).group_by(column)).tuples()}  # noqa: C416
+        name: {row[0]: row[1] for row in conn.execute(select(column, func.count()).group_by(column))}
         for name, column in columns.items()
     }
