@@ -26,6 +26,8 @@ class AlertKind(Enum):
     RELEASE = "release"
     RELEASE_WITHDRAWN = "release_withdrawn"
     HAND_OVER = "hand_over"
+    CLINIC_SHEET = "clinic_sheet"
+    """To the jail's clinic, from the clinician: a disclosure of its own, decided for the recipient kind jail_health."""
     RETRACTION = "retraction"
 
 
@@ -62,6 +64,25 @@ class ConsentBasis:
     ends: date | None = None
     purposes: tuple[str, ...] = ()
     info: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ClinicSheet:
+    """What the clinician fills in for the jail's clinic. Empty text is left out; nothing of it enters any alert."""
+
+    medications: str = ""
+    pharmacy: str = ""
+    allergies: str = ""
+    diagnoses: str = ""
+    risks: str = ""
+    appointments: str = ""
+    contact: str = ""
+    """Whom the clinic calls back: name and phone of the clinician."""
+
+    def __repr__(self) -> str:
+        return "<clinic sheet>"
+
+    __str__ = __repr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,7 @@ class AlertFacts:
     retracts: AlertRef | None = None
     retracted_sent_at: Instant | None = None
     link: str = ""
+    sheet: ClinicSheet | None = None
 
     def __repr__(self) -> str:
         return "<alert facts>"

@@ -19,6 +19,7 @@ PLANS: Mapping[AlertKind, tuple[str, ...]] = {
     AlertKind.RELEASE_WITHDRAWN: ("stop_release_plan", "verify"),
     AlertKind.HAND_OVER: ("claim", "read_thread"),
     AlertKind.RETRACTION: ("do_not_act", "if_shared"),
+    AlertKind.CLINIC_SHEET: ("check_patient", "clinic_only"),
 }
 
 OWED: Mapping[str, str] = {"ASSIGN_CLINICIAN": "assign", "RECONSENT_DUE": "reconsent"}

@@ -68,5 +68,5 @@ def sameness(kind: AlertKind, facts: AlertFacts, said: Collection[AlertKind] = (
             return (kind.value, str(sum(1 for earlier in said if earlier is AlertKind.RELEASE_WITHDRAWN)))
         case AlertKind.RETRACTION:
             return (kind.value, facts.retracts or "")
-        case AlertKind.ARREST | AlertKind.ALREADY_IN_CUSTODY | AlertKind.HAND_OVER:
+        case AlertKind.ARREST | AlertKind.ALREADY_IN_CUSTODY | AlertKind.HAND_OVER | AlertKind.CLINIC_SHEET:
             return (kind.value,)

@@ -23,6 +23,7 @@ from alerts.content import (
     AlertContent,
     AlertFacts,
     AlertKind,
+    ClinicSheet,
     ConsentBasis,
     FacilityContact,
     Language,
@@ -73,6 +74,15 @@ def facts() -> AlertFacts:
         retracts=AlertRef("retractedretractedretracte"),
         retracted_sent_at=instant(2026, 3, 10, 7, 0),
         link="https://warmlink.example/a/opaque",
+        sheet=ClinicSheet(
+            medications="Olanzapine 10 mg\nevery night",
+            pharmacy="Corner Drug 312-555-0190",
+            allergies="Penicillin",
+            diagnoses="F20.9",
+            risks="Withdrawal",
+            appointments="Mar 17",
+            contact="I. Vantongeren 312-555-0191",
+        ),
     )
 
 

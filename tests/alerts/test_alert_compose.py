@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from alerts.compose import NEEDED, compose, plain
+from alerts.compose import NEEDED, compose
 from alerts.content import AlertContent, AlertFacts, AlertKind, Clocks, Language, MatchClass
 from alerts.errors import NothingToSay, SealBroken, UnknownObligation
 from alerts.render import render_html, render_text
+from alerts.rows import plain
 from records import Custody, Instant, Personal, TimeQuality
 
 BEHIND: dict[str, tuple[str, ...]] = {
@@ -140,6 +141,34 @@ def test_all_retractions_read_alike_whatever_the_cause(facts: AlertFacts) -> Non
     )
     assert one == other
     assert "Quillon" not in one
+
+
+SHEET = {
+    "clinical.med_list": ("Olanzapine 10 mg every night", "Corner Drug", "Penicillin"),
+    "clinical.diagnosis": ("F20.9",),
+    "clinical.risk_flags": ("Withdrawal",),
+    "clinical.appointments": ("Mar 17",),
+    "client.case_manager": ("312-555-0191",),
+}
+"""What each field of a jail_health decision brings into the sheet."""
+
+
+@pytest.mark.parametrize("hidden", [*SHEET, None])
+def test_the_clinic_gets_what_its_own_decision_allows(facts: AlertFacts, hidden: str | None) -> None:
+    allowed = (frozenset(SHEET) | {"match.fact", "client.name"}) - {hidden}
+    text = said(facts, allowed, AlertKind.CLINIC_SHEET)
+    for field, words in SHEET.items():
+        for word in words:
+            assert (word in text) == (field != hidden), word
+    for word in ("Lakeside", "BK-99120", "CN-7731", "Trespassing"):
+        assert word not in text
+
+
+def test_what_is_meant_for_the_clinic_is_in_no_alert(facts: AlertFacts, everything: frozenset[str]) -> None:
+    allowed = everything | set(SHEET)
+    for kind in set(AlertKind) - {AlertKind.CLINIC_SHEET}:
+        text = said(facts, allowed, kind)
+        assert not [word for words in SHEET.values() for word in words[:1] if word in text]
 
 
 def test_a_reviewed_match_is_marked(facts: AlertFacts, everything: frozenset[str]) -> None:
