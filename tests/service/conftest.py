@@ -13,6 +13,7 @@ from sqlalchemy import make_url, text
 from service.setup import CONFIG_NAME
 from store.database import Database
 from tests.service.installation import Clock, Installation, make, opened
+from tests.service.week import Week, after_the_week, lived
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +94,17 @@ def _url(server: str, name: str) -> str:
 def _point_at(home: Path, before: str, now: str) -> None:
     config = home / CONFIG_NAME
     config.write_text(config.read_text("utf-8").replace(before, now), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
+    """The sample county after its week. To be read, not changed."""
+    base = tmp_path_factory.getbasetemp()
+    return lived((base.parent if base.name.startswith("popen-") else base) / "county")
+
+
+@pytest.fixture(scope="session")
+def county(week: Week) -> Iterator[Installation]:
+    """The county's installation, opened an hour later. To be read, not changed."""
+    with opened(week.home, after_the_week()) as installation:
+        yield installation

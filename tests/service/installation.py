@@ -110,14 +110,45 @@ bookings:
   charges: {column: charges, split: ";", between: "|"}
 """
 
-ROSTER_COLUMNS = (
-    "client_id,first_name,middle_name,last_name,suffix,dob,sex,race_ethnicity,ssn_last4,phone,street,city,state,zip,"
-    "aliases,program,clinician_id"
-).split(",")
-BOOKING_COLUMNS = (
-    "booking_id,event,first_name,middle_name,last_name,suffix,dob,sex,ssn_last4,phone,street,city,state,zip,"
-    "booked_at,release_at,facility,charges"
-).split(",")
+ROSTER_COLUMNS = [
+    "client_id",
+    "first_name",
+    "middle_name",
+    "last_name",
+    "suffix",
+    "dob",
+    "sex",
+    "race_ethnicity",
+    "ssn_last4",
+    "phone",
+    "street",
+    "city",
+    "state",
+    "zip",
+    "aliases",
+    "program",
+    "clinician_id",
+]
+BOOKING_COLUMNS = [
+    "booking_id",
+    "event",
+    "first_name",
+    "middle_name",
+    "last_name",
+    "suffix",
+    "dob",
+    "sex",
+    "ssn_last4",
+    "phone",
+    "street",
+    "city",
+    "state",
+    "zip",
+    "booked_at",
+    "release_at",
+    "facility",
+    "charges",
+]
 
 STAFF = (
     StaffMember(StaffId("A1"), OrgId(ORG), "Adeyemi, K.", email="a1@river.example.org", verified=True,
@@ -167,7 +198,11 @@ class Person:
         return dict.fromkeys(ROSTER_COLUMNS, "") | self.facts() | own
 
     def booked(self, number: str, event: str = "B", **other: str) -> dict[str, str]:
-        stay = {"booked_at": "2026-10-06T05:00:00-04:00", "facility": "COUNTY JAIL", "charges": "TRES|Criminal trespass"}
+        stay = {
+            "booked_at": "2026-10-06T05:00:00-04:00",
+            "facility": "COUNTY JAIL",
+            "charges": "TRES|Criminal trespass",
+        }
         row = dict.fromkeys(BOOKING_COLUMNS, "") | self.facts() | stay
         return row | {"booking_id": number, "event": event} | other
 
