@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 from typing import Annotated, Any
@@ -80,9 +81,8 @@ class RuleBook:
             raise ConfigError(f"rule book: {'; '.join(found)}") from None
         except (KeyError, TypeError, ValueError) as fault:
             raise ConfigError(f"rule book: {fault}") from fault
-        canonical = {"book": raw, "profile": profile, "overrides": dict(overrides)}
-        self.raw: Mapping[str, Any] = canonical
-        self.canonical_bytes = canonical_json(canonical)
+        self.raw: Mapping[str, Any] = {"book": raw, "profile": profile, "overrides": dict(overrides)}
+        self.canonical_bytes = canonical_json(self.raw)
         self.hash = hashlib.sha256(self.canonical_bytes).hexdigest()
 
     def _read(self, raw: Mapping[str, Any], profile: str, overrides: Mapping[str, Any]) -> None:
@@ -110,6 +110,10 @@ class RuleBook:
     def _settings_for(self, jurisdiction: str) -> dict[str, Any]:
         floor = {name: setting.floor for name, setting in self.settings.items()}
         return floor | self.profiles[self.profile].settings | self.overlays[jurisdiction] | self.overrides
+
+    def settings_in(self, jurisdiction: str) -> Mapping[str, Any]:
+        """Every setting in force there, before a request's own changes."""
+        return self._settings[jurisdiction]
 
     def knows(self, jurisdiction: str) -> bool:
         return jurisdiction in self._policies
@@ -159,8 +163,16 @@ def _rules_of(chapters: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def canonical_json(content: Any) -> bytes:
-    """One spelling for equal content: sorted keys, no blanks, UTF-8, dates as ISO 8601."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    """One spelling for equal content: sorted keys, no blanks, UTF-8, dates as ISO 8601, sets as sorted lists."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_spell).encode()
+
+
+def _spell(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError("not plain data")
 
 
 @lru_cache(maxsize=1)
