@@ -7,6 +7,7 @@ from audit.errors import (
     ProofRefused,
     SignatureRefused,
     SinkContradicts,
+    SinkRefused,
     SinkUnavailable,
 )
 from audit.facts import as_code
@@ -30,6 +31,7 @@ __all__ = [
     "Signer",
     "Sink",
     "SinkContradicts",
+    "SinkRefused",
     "SinkUnavailable",
     "TreeHead",
     "Verification",

@@ -37,3 +37,7 @@ class SinkUnavailable(Retry):
 
 class SinkContradicts(TellPerson):
     """A place that keeps checkpoints holds another checkpoint of the same size: the log was forked or restored."""
+
+
+class SinkRefused(TellPerson):
+    """A place that keeps checkpoints does not accept ours: wrong address, no permission."""

@@ -38,7 +38,9 @@ def examples() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, grow: Grow, exported: Lines, database: Database, log: AuditLog, signer: Signer) -> Path:
+def folder(  # noqa: PLR0917 - what pytest hands in
+    tmp_path: Path, grow: Grow, exported: Lines, database: Database, log: AuditLog, signer: Signer
+) -> Path:
     """A folder with the files that the page speaks of."""
     kept, note = grow([30]), grow([12])
     lines = exported()
