@@ -149,9 +149,29 @@ def _flatten(message: hl7.Message) -> dict[str, str]:
 
 
 def _components(message: hl7.Message, path: str, part: object, values: dict[str, str]) -> None:
+    """The first subcomponent of each component; the first component also under the path of the field."""
     components = [str(c) for c in part] if isinstance(part, hl7.Repetition) else [str(part)]
     for index, component in enumerate(components, start=1):
-        text = message.unescape(component.partition(message.separators[-1])[0])
+        text = unescape(component.partition(message.separators[-1])[0], message.separators, message.esc)
         if index == 1:
             values[path] = text
         values[f"{path}.{index}"] = text
+
+
+def unescape(text: str, separators: str, escape: str) -> str:
+    """Undo the escapes of HL7 v2, chapter 2.7. What is none, or is of no use here, stays as it is.
+
+    The library has this too, but writes what it cannot decode into a log, and that is a name.
+    """
+    if not escape or escape not in text:
+        return text
+    mark = re.escape(escape)
+    plain = dict(zip("FRST", separators[1:], strict=False)) | {"E": escape, "H": "", "N": "", ".br": "\n", ".sp": "\n"}
+
+    def meant(found: re.Match[str]) -> str:
+        code = found[1]
+        if code[0] == "X":
+            return bytes.fromhex(code[1:]).decode("latin-1")
+        return plain.get(code, found[0])
+
+    return re.sub(rf"{mark}([FSTREHN]|X(?:[0-9A-Fa-f]{{2}})+|\.[a-z]{{2}}){mark}", meant, text)

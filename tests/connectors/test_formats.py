@@ -11,6 +11,7 @@ import pytest
 from feeding import Read, changed, read
 
 from connectors import FeedMalformed, FeedUnavailable, RawResource
+from connectors.formats.hl7_adt import unescape
 from records import Charge, Custody, EnrolmentStatus, EventKind, Op, RosterEntry, StaffMember
 
 Sample = Callable[[str], bytes]
@@ -210,6 +211,18 @@ def test_hl7_another_separator_and_another_line_end(adt: Read) -> None:
     person = adt.one("V9009").identities[0]
     assert (person.last, person.street, person.zip) == ("DOROFEYEV", "9 BIRCH RD", "00102")
     assert adt.one("V9010").identities[0].first == "ROLAND"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("A!T!B", "A&B"), ("A!F!!S!!R!!E!", "A|^~!"), ("!X4142!", "AB"), ("!H!A!N!", "A"), ("A!.br!B", "A\nB"),
+        ("A!Xzz!", "A!Xzz!"), ("A!", "A!"), ("!Z!", "!Z!"), ("A", "A"),
+    ],
+)  # fmt: skip
+def test_hl7_escapes(text: str, meant: str) -> None:
+    """With an exclamation mark where most senders have a backslash: the message itself says which it is."""
+    assert unescape(text, "\r|~^&", "!") == meant
 
 
 def test_hl7_merge_names_both_numbers(adt: Read) -> None:

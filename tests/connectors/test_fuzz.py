@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import traceback
@@ -120,11 +121,20 @@ def test_a_line_of_ten_megabytes_costs_its_own_row(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_nothing_that_is_said_about_a_feed_names_a_person(name: str) -> None:
+def test_nothing_that_is_said_or_logged_about_a_feed_names_a_person(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Whole, and cut in the middle, so that errors of the whole file are said too."""
+    caplog.set_level(logging.DEBUG)
     mapping, sample = SAMPLES[name]
     said, persons = [], set[str]()
-    for content in (sample, sample[: len(sample) // 2], sample.replace(b"19", b"39"), sample + b"\x00\xff"):
+    for content in (
+        sample,
+        sample[: len(sample) // 2],
+        sample.replace(b"19", b"39"),
+        sample + b"\x00\xff",
+        sample.replace(b"O'ROURKE", b"O\\Xzz\\ROURKE\\ROURKE"),
+    ):
         connector = Connector.of(FeedId("jail"), ScriptedTransport([content]), mapping, OrgId("org"))
         (pull,) = connector.pull(None, NOW)
         try:
@@ -138,7 +148,7 @@ def test_nothing_that_is_said_about_a_feed_names_a_person(name: str) -> None:
         except (FeedMalformed, FeedUnavailable) as error:
             said.append("".join(traceback.format_exception(error)))
         said += [*pull.summary.remarks, repr(pull), pull.name]
-    text = "\n".join(said).upper()
+    text = "\n".join([*said, caplog.text]).upper()
     whole_words = {person for person in persons if len(person) > 3 and re.search(rf"\b{re.escape(person)}\b", text)}
     assert whole_words == set()
 
