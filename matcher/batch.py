@@ -77,6 +77,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self.first)
 
+    def matrix(self) -> I32:
+        """All columns side by side, (rows, 12): one row is one cache line when pairs are compared."""
+        return np.stack([getattr(self, f.name).view(np.int32) for f in fields(self)], axis=1)
+
+    @classmethod
+    def of(cls, matrix: I32) -> Rows:
+        """Columns of a row matrix, without copying."""
+        columns: Arrays = {f.name: matrix[:, k] for k, f in enumerate(fields(cls))}
+        return cls(**{n: c if n in POINTERS else c.view(np.uint32) for n, c in columns.items()})
+
     def take(self, at: NDArray[Any] | slice) -> Rows:
         return Rows(*(getattr(self, f.name)[at] for f in fields(self)))
 

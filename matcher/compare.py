@@ -5,6 +5,7 @@ Every function takes pointers of equal shape (pairs,) and returns one level per 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ def fingerprints(filters: U64) -> U64:
 class View:
     """Rows and tables of one side, with what comparisons need of every table entry."""
 
-    rows: Rows
+    matrix: I32
+    """(rows, 12), see `Rows.matrix`."""
     tables: Tables
     name_prints: U64
     """(names, 3): digest of the whole and of its parts, 0 where there is no part."""
@@ -44,8 +46,12 @@ class View:
     street_prints: U64
     street_sizes: NDArray[np.uint16]
 
+    @property
+    def rows(self) -> Rows:
+        return Rows.of(self.matrix)
+
     @classmethod
-    def of(cls, rows: Rows, tables: Tables) -> View:
+    def of(cls, matrix: I32, tables: Tables) -> View:
         whole = fingerprints(tables.name_filters)
         prints = np.zeros((len(whole), 3), np.uint64)
         prints[:, 0] = whole
@@ -53,7 +59,7 @@ class View:
             at = tables.name_parts[:, j]
             prints[at >= 0, 1 + j] = whole[at[at >= 0]]
         return cls(
-            rows,
+            matrix,
             tables,
             prints,
             _sizes(tables.name_filters),
@@ -93,19 +99,18 @@ class Cuts:
 def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
     """Levels of the pairs (left row i[p], right row j[p])."""
     levels = np.zeros((len(FIELDS), len(i)), np.uint8)
-    a, b = left.rows, right.rows
-    names = {}
+    a, b = Rows.of(left.matrix[i]), Rows.of(right.matrix[j])
+    who = []
     for field in ("first", "middle", "last"):
-        names[field] = _names(left, getattr(a, field)[i], right, getattr(b, field)[j], cuts)
-        levels[FIELD_NUMBER[field]] = names[field][0]
-    swap_first, swap_middle, swap_last = (names[f][1] for f in ("first", "middle", "last"))
-    _swaps(left, i, right, j, levels, (swap_first, swap_middle, swap_last))
+        levels[FIELD_NUMBER[field]], entry = _names(left, getattr(a, field), right, getattr(b, field), cuts)
+        who.append(entry)
+    _swaps(left, a, right, b, levels, who)
     for field in ("suffix", "sex", "phone"):
-        levels[FIELD_NUMBER[field]] = _plain(getattr(a, field)[i], getattr(b, field)[j])
-    levels[FIELD_NUMBER["dob"]] = _dobs(left.tables.dobs, a.dob[i], right.tables.dobs, b.dob[j])
-    levels[FIELD_NUMBER["ssn4"]] = _ssns(left.tables.ssns, a.ssn4[i], right.tables.ssns, b.ssn4[j])
-    levels[FIELD_NUMBER["address"]] = _addresses(left, i, right, j, cuts)
-    return Compared(levels, swap_first, swap_middle, swap_last)
+        levels[FIELD_NUMBER[field]] = _plain(getattr(a, field), getattr(b, field))
+    levels[FIELD_NUMBER["dob"]] = _dobs(left.tables.dobs, a.dob, right.tables.dobs, b.dob)
+    levels[FIELD_NUMBER["ssn4"]] = _ssns(left.tables.ssns, a.ssn4, right.tables.ssns, b.ssn4)
+    levels[FIELD_NUMBER["address"]] = _addresses(left, a, right, b, cuts)
+    return Compared(levels, *who)
 
 
 def _dice(
@@ -181,31 +186,30 @@ def _agrees(left: View, x: I32, right: View, y: I32) -> Bool:
     return equal
 
 
-def _swaps(left: View, i: I32, right: View, j: I32, levels: U8, who: tuple[I32, I32, I32]) -> None:
+def _swaps(left: View, a: Rows, right: View, b: Rows, levels: U8, who: Sequence[I32]) -> None:
     """Finds names in each other's field where the straight comparison failed, and corrects levels and entries."""
     first, middle, last = (FIELD_NUMBER[f] for f in ("first", "middle", "last"))
     weak = (Name.DIFFER, Name.SIMILAR, Name.MISSING, Name.INITIAL, Name.OTHER_INITIAL)
     odd = np.flatnonzero(np.isin(levels[first], weak))
     if not len(odd):
         return
-    a, b = left.rows, right.rows
-    x, y = i[odd], j[odd]
+    x, y = a.take(odd), b.take(odd)
     # First and last exchanged: both must agree crosswise.
-    crossed = _agrees(left, a.first[x], right, b.last[y]) & _agrees(left, a.last[x], right, b.first[y])
+    crossed = _agrees(left, x.first, right, y.last) & _agrees(left, x.last, right, y.first)
     at = odd[crossed]
     levels[first, at] = levels[last, at] = Name.SWAPPED
-    who[0][at], who[2][at] = b.last[y[crossed]], b.first[y[crossed]]
-    # The middle name stands first on one side; the other pair of names must not contradict.
-    forward = _agrees(left, a.first[x], right, b.middle[y])
-    backward = _agrees(left, a.middle[x], right, b.first[y])
-    both = forward & backward
-    one = (forward | backward) & ~both & ~crossed
-    at = odd[both & ~crossed]
+    who[0][at], who[2][at] = y.last[crossed], y.first[crossed]
+    # The middle name stands first on one side: on both, they were exchanged.
+    forward = _agrees(left, x.first, right, y.middle)
+    backward = _agrees(left, x.middle, right, y.first)
+    both = forward & backward & ~crossed
+    at = odd[both]
     levels[first, at] = levels[middle, at] = Name.SWAPPED
-    who[0][at], who[1][at] = b.middle[y[both & ~crossed]], b.first[y[both & ~crossed]]
+    who[0][at], who[1][at] = y.middle[both], y.first[both]
+    one = (forward ^ backward) & ~crossed
     at = odd[one]
     levels[first, at], levels[middle, at] = Name.SWAPPED, Name.MISSING
-    who[0][at] = np.where(forward[one], b.middle[y[one]], b.first[y[one]])
+    who[0][at] = np.where(forward[one], y.middle[one], y.first[one])
 
 
 def _plain(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> U8:
@@ -254,11 +258,10 @@ def _ssns(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> U8:
     return levels
 
 
-def _addresses(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> U8:
-    a, b = left.rows, right.rows
-    x, y = a.street[i], b.street[j]
+def _addresses(left: View, a: Rows, right: View, b: Rows, cuts: Cuts) -> U8:
+    x, y = a.street, b.street
     both = (x >= 0) & (y >= 0)
-    zips, cities = _plain(a.zip[i], b.zip[j]), _plain(a.city[i], b.city[j])
+    zips, cities = _plain(a.zip, b.zip), _plain(a.city, b.city)
     levels = np.where(both, np.uint8(Address.MOVED), np.uint8(Address.ELSEWHERE))
     levels = np.where(
         cities == Plain.EXACT, np.where(both, np.uint8(Address.MOVED_CITY), np.uint8(Address.CITY)), levels
@@ -267,7 +270,7 @@ def _addresses(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> U8:
     levels[~both & (zips == Plain.MISSING) & (cities == Plain.MISSING)] = Address.MISSING
     at = np.flatnonzero(both)
     if len(at):
-        number = _plain(a.number[i[at]], b.number[j[at]])
+        number = _plain(a.number[at], b.number[at])
         same = left.street_prints[x[at]] == right.street_prints[y[at]]
         dice, _ = _dice(
             left.tables.street_filters, left.street_sizes, x[at], right.tables.street_filters, right.street_sizes, y[at]

@@ -31,7 +31,7 @@ SUFFIX, SEX, PHONE = FIELD_NUMBER["suffix"], FIELD_NUMBER["sex"], FIELD_NUMBER["
 DOB, SSN4, ADDRESS = FIELD_NUMBER["dob"], FIELD_NUMBER["ssn4"], FIELD_NUMBER["address"]
 
 
-@_jit  # type: ignore[untyped-decorator]  # numba ships no types
+@_jit
 def _ones(word: Any) -> Any:
     """Set bits of a 64-bit word (Hacker's Delight, 5-2); LLVM makes it one instruction."""
     w = np.uint64(word)
@@ -41,7 +41,7 @@ def _ones(word: Any) -> Any:
     return np.int64((w * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _common(a: Any, x: Any, b: Any, y: Any) -> Any:
     total = 0
     for k in range(a.shape[1]):
@@ -49,7 +49,21 @@ def _common(a: Any, x: Any, b: Any, y: Any) -> Any:
     return total
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
+def _share_group(a: Any, x: Any, b: Any, y: Any) -> Any:
+    """Whether two names share a group; groups stand at the front of their row."""
+    for p in range(a.shape[1]):
+        if a[x, p] == 0:
+            return False
+        for q in range(b.shape[1]):
+            if b[y, q] == 0:
+                break
+            if a[x, p] == b[y, q]:
+                return True
+    return False
+
+
+@_jit
 def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> Any:
     """Level of a pair of names, and the right-hand entry that agreed."""
     if x < 0 or y < 0:
@@ -72,31 +86,26 @@ def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> An
                 level = N_PART
                 who = y if q == 0 else parts_b[y, q - 1]
                 break
-    if groups_a[x, 0] != 0 and groups_b[y, 0] != 0:
-        for p in range(groups_a.shape[1]):
-            if groups_a[x, p] == 0:
-                continue
-            for q in range(groups_b.shape[1]):
-                if groups_a[x, p] == groups_b[y, q]:
-                    level = N_NICKNAME
+    if _share_group(groups_a, x, groups_b, y):
+        level = N_NICKNAME
     if size_a <= INITIAL_BITS or size_b <= INITIAL_BITS:
         level = N_INITIAL if common == min(size_a, size_b) else N_OTHER_INITIAL
     return level, who
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _agrees(x: Any, y: Any, left: Any, right: Any) -> Any:
     return x >= 0 and y >= 0 and left[2][x] > INITIAL_BITS and left[1][x, 0] == right[1][y, 0]
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _plain(x: Any, y: Any) -> Any:
     if x == 0 or y == 0:
         return 0
     return P_EXACT if x == y else P_DIFFER
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _dob(a: Any, x: Any, b: Any, y: Any) -> Any:
     if x < 0 or y < 0:
         return 0
@@ -118,7 +127,7 @@ def _dob(a: Any, x: Any, b: Any, y: Any) -> Any:
     return 0 if impossible and level != D_DIGIT else level
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _ssn(a: Any, x: Any, b: Any, y: Any) -> Any:
     if x < 0 or y < 0:
         return 0
@@ -130,12 +139,12 @@ def _ssn(a: Any, x: Any, b: Any, y: Any) -> Any:
     return S_DIFFER
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _address(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, similar: Any) -> Any:
-    x, y = a[5][i], b[5][j]
-    zips, cities = _plain(a[7][i], b[7][j]), _plain(a[8][i], b[8][j])
+    x, y = a[i, 5], b[j, 5]
+    zips, cities = _plain(a[i, 7], b[j, 7]), _plain(a[i, 8], b[j, 8])
     if x >= 0 and y >= 0:
-        number = _plain(a[6][i], b[6][j])
+        number = _plain(a[i, 6], b[j, 6])
         if left[1][x] == right[1][y]:
             return A_STREET if number == P_EXACT else A_NAME
         if number == P_EXACT:
@@ -148,14 +157,14 @@ def _address(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, similar: Any
     return A_ZIP if zips == P_EXACT else A_CITY if cities == P_EXACT else A_ELSEWHERE
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def _compare(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, cuts: Any, levels: Any, who: Any) -> None:
     names_a, streets_a, dobs_a, ssns_a = left
     names_b, streets_b, dobs_b, ssns_b = right
     for p in range(len(i)):
         x, y = i[p], j[p]
-        fa, ma, la = a[0][x], a[1][x], a[2][x]
-        fb, mb, lb = b[0][y], b[1][y], b[2][y]
+        fa, ma, la = a[x, 0], a[x, 1], a[x, 2]
+        fb, mb, lb = b[y, 0], b[y, 1], b[y, 2]
         first, who[0, p] = _name(fa, fb, names_a, names_b, cuts[0], cuts[1])
         middle, who[1, p] = _name(ma, mb, names_a, names_b, cuts[0], cuts[1])
         last, who[2, p] = _name(la, lb, names_a, names_b, cuts[0], cuts[1])
@@ -171,17 +180,12 @@ def _compare(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, cuts: Any, l
                 first, middle = N_SWAPPED, N_MISSING
                 who[0, p] = mb if forward else fb
         levels[FIRST, p], levels[MIDDLE, p], levels[LAST, p] = first, middle, last
-        levels[SUFFIX, p] = _plain(a[11][x], b[11][y])
-        levels[DOB, p] = _dob(dobs_a, a[3][x], dobs_b, b[3][y])
-        levels[SEX, p] = _plain(a[10][x], b[10][y])
-        levels[SSN4, p] = _ssn(ssns_a, a[4][x], ssns_b, b[4][y])
-        levels[PHONE, p] = _plain(a[9][x], b[9][y])
+        levels[SUFFIX, p] = _plain(a[x, 11], b[y, 11])
+        levels[DOB, p] = _dob(dobs_a, a[x, 3], dobs_b, b[y, 3])
+        levels[SEX, p] = _plain(a[x, 10], b[y, 10])
+        levels[SSN4, p] = _ssn(ssns_a, a[x, 4], ssns_b, b[y, 4])
+        levels[PHONE, p] = _plain(a[x, 9], b[y, 9])
         levels[ADDRESS, p] = _address(x, y, a, b, streets_a, streets_b, cuts[1])
-
-
-def _columns(view: View) -> tuple[Any, ...]:
-    r = view.rows
-    return (r.first, r.middle, r.last, r.dob, r.ssn4, r.street, r.number, r.zip, r.city, r.phone, r.sex, r.suffix)
 
 
 def _tables(view: View) -> tuple[Any, ...]:
@@ -194,7 +198,5 @@ def compare_fast(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compare
     """The levels of `matcher.compare.compare`, compiled."""
     levels = np.zeros((len(FIELDS), len(i)), np.uint8)
     who = np.zeros((3, len(i)), np.int32)
-    _compare(
-        i, j, _columns(left), _columns(right), _tables(left), _tables(right), (cuts.close, cuts.similar), levels, who
-    )
+    _compare(i, j, left.matrix, right.matrix, _tables(left), _tables(right), (cuts.close, cuts.similar), levels, who)
     return Compared(levels, who[0], who[1], who[2])

@@ -7,7 +7,7 @@ a tombstone that no later call sees. Blocks above their pass's cap are skipped a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -47,7 +47,7 @@ class RosterIndex:
         self.header: EncodingHeader | None = None
         self._tables = {name: Column(dtype.newbyteorder("="), width) for name, (dtype, width) in TABLE_SHAPES.items()}
         self._known = {name: Interned() for name in ("name_filters", "street_filters", "dobs", "ssns")}
-        self._rows = {f.name: Column(np.int32 if f.name in POINTERS else np.uint32) for f in fields(Rows)}
+        self._rows = Column(np.int32, len(fields(Rows)))
         self._person, self._starts, self._orgs = Column(np.int32), Column(np.int32), Column(np.int32)
         self._org_names: dict[str, int] = {"": 0}
         self._refs = References()
@@ -103,8 +103,8 @@ class RosterIndex:
     def view(self) -> View:
         """Rows and tables as arrays, for the kernels."""
         if self._view is None:
-            rows = Rows(**{name: column.values for name, column in self._rows.items()})
-            self._view = View.of(rows, Tables(**{name: column.values for name, column in self._tables.items()}))
+            tables = Tables(**{name: column.values for name, column in self._tables.items()})
+            self._view = View.of(self._rows.values, tables)
         return self._view
 
     def frequencies(self) -> Frequencies:
@@ -156,7 +156,7 @@ class RosterIndex:
 
     def bytes_per_client(self) -> float:
         """Memory held, per client: rows, tables, references and block index."""
-        columns = [*self._tables.values(), *self._rows.values(), self._person, self._starts, self._orgs]
+        columns = [*self._tables.values(), self._rows, self._person, self._starts, self._orgs]
         held = sum(c.nbytes for c in columns) + sum(k.nbytes for k in self._known.values())
         held += self._blocks.nbytes() + self._refs.nbytes
         if self._frequencies is not None:
@@ -171,11 +171,10 @@ class RosterIndex:
     def _append_rows(self, batch: EncodedBatch) -> None:
         moved = {name: self._merge(name, getattr(batch.tables, name)) for name in ("street_filters", "dobs", "ssns")}
         moved["name_filters"] = self._merge_names(batch.tables)
-        for name, column in self._rows.items():
-            values = getattr(batch.rows, name)
-            if name in POINTERS:
-                values = np.append(moved[POINTERS[name]], np.int32(-1))[values]
-            column.append(values)
+        pointers: Arrays = {
+            name: np.append(moved[table], np.int32(-1))[getattr(batch.rows, name)] for name, table in POINTERS.items()
+        }
+        self._rows.append(replace(batch.rows, **pointers).matrix())
 
     def _merge(self, name: str, table: NDArray[Any]) -> I32:
         """Adds the table's new entries; returns where each entry is now."""

@@ -16,7 +16,7 @@ from matcher.index import RosterIndex
 from matcher.kernels import comparison
 from matcher.weigh import Scales, weigh
 
-PAIRS_AT_ONCE = 500_000
+PAIRS_AT_ONCE = 100_000
 """Row pairs compared in one go, so that memory stays bounded in exhaustive mode."""
 Pairs = Sequence[tuple[int, int]]
 
@@ -42,7 +42,7 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), abov
     """Compares and weighs every candidate. Pairs not above `above` bits are counted and dropped, unless required."""
     found = index.candidates(bookings)
     i, j = _all_rows(bookings, index, found.booking_rows, found.roster_rows, required)
-    left = View.of(bookings.rows, bookings.tables)
+    left = View.of(bookings.rows.matrix(), bookings.tables)
     same = index.same_names(bookings.tables)
     scales = Scales(index.model, index.frequencies())
     pieces = []
