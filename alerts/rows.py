@@ -119,6 +119,11 @@ def _crisis_plan(t: Telling) -> str:
     return _on_file(t.facts.crisis_plan_on_file, "crisis_plan", "no_crisis_plan", t)
 
 
+def _as_of(t: Telling) -> str:
+    """Sealed in the morning, read in the evening: "6 hours ago" needs to say since when."""
+    return t.words.values["as_of"].format(instant=t.words.at(t.now, t.facts.zone))
+
+
 def _withdrawn_alert(t: Telling) -> str:
     return t.facts.retracts or ""
 
@@ -148,12 +153,14 @@ BOOKING_ROWS: tuple[tuple[frozenset[str], str, Builder], ...] = (
     (_needs("clinical.pad"), "on_file", _directive),
     (_needs("clinical.crisis_plan"), "on_file", _crisis_plan),
     (_needs("client.case_manager"), "case_manager", lambda t: plain(t.facts.case_manager)),
+    (frozenset(), "as_of", _as_of),
 )
 """The fields that must be allowed, the label, and what to say. In the order of reading."""
 
 RETRACTION_ROWS: tuple[tuple[frozenset[str], str, Builder], ...] = (
     (frozenset(), "alert", _withdrawn_alert),
     (frozenset(), "sent", lambda t: _when(t.facts.retracted_sent_at, t)),
+    (frozenset(), "as_of", _as_of),
 )
 """A retraction says which message it withdraws and nothing of what that message said, whatever is allowed."""
 

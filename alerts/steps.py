@@ -27,10 +27,15 @@ OWED: Mapping[str, str] = {"ASSIGN_CLINICIAN": "assign", "RECONSENT_DUE": "recon
 
 
 def next_steps(t: Telling) -> tuple[Step, ...]:
-    """The kind's plan, then what the decision obliges the reader to do. A retraction carries its own steps only."""
+    """The kind's plan, what has a deadline by that deadline, then what the decision obliges the reader to do.
+
+    A retraction carries its own steps only.
+    """
     owed = () if t.kind is AlertKind.RETRACTION else tuple(OWED[o] for o in sorted(t.obligations) if o in OWED)
     planned = tuple(name for name in PLANS[t.kind] if name != "court" or _court_ahead(t))
-    return tuple(_step(name, t) for name in planned + owed)
+    steps = [_step(name, t) for name in planned]
+    steps.sort(key=lambda step: step.due.timestamp() if step.due else 0.0)
+    return (*steps, *(_step(name, t) for name in owed))
 
 
 def next_business_close(now: datetime, zone: str, clocks: Clocks) -> datetime:

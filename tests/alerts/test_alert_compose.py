@@ -66,8 +66,16 @@ def test_the_full_arrest_alert_tells_what_a_case_manager_needs(facts: AlertFacts
         "By Wed Mar 11, 2026, 5:00 PM CDT: have ready for the jail clinic",
         "Before Tue Mar 10, 2026, 1:30 PM CDT",
         "5 bookings within 12 months",
+        "As of Tue Mar 10, 2026, 8:10 AM CDT.",
     ):
         assert words in text
+
+
+def test_what_is_due_first_is_said_first(facts: AlertFacts, everything: frozenset[str]) -> None:
+    made = compose(facts, everything, frozenset(), kind=AlertKind.ARREST, language=Language.ENGLISH, now=MORNING)
+    hearing, checklist = (step.due for step in made.steps if step.due)
+    assert hearing < checklist
+    assert [step.due for step in made.steps[:2]] == [None, None]
 
 
 @pytest.mark.parametrize("kind", AlertKind)
@@ -211,8 +219,9 @@ def test_a_release_starts_the_72_hour_and_the_7_day_clock(facts: AlertFacts, eve
 def test_the_next_business_day(facts: AlertFacts, everything: frozenset[str], now: str, due: str) -> None:
     clocks = Clocks(holidays=frozenset({date(2026, 7, 3)}))
     at = datetime.fromisoformat(f"{now}+00:00")
+    known = replace(facts, next_court_at=None)
     made = compose(
-        facts, everything, frozenset(), kind=AlertKind.ARREST, language=Language.ENGLISH, now=at, clocks=clocks
+        known, everything, frozenset(), kind=AlertKind.ARREST, language=Language.ENGLISH, now=at, clocks=clocks
     )
     assert next(step.due for step in made.steps if step.due) == datetime.fromisoformat(f"{due}+00:00")
 
