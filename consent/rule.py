@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import ConfigDict, Strict
 from pydantic import Field as Key
@@ -134,34 +134,52 @@ class Rule:
         )
 
 
-class Armed:
-    """A rule with its tests looked up: what the evaluator runs."""
+Agreed = Callable[[Any, AgreementKind, str | None], bool]
+"""Whether an agreement of a kind with an organisation is in force for what a rule looks at."""
+Holds = Callable[[Any, Policy | None], bool]
+"""Whether a rule holds for what it looks at, under a policy."""
 
-    __slots__ = ("_checks", "_permits", "_policy", "_since", "_until", "rule")
 
-    def __init__(self, rule: Rule, agreement: Callable[[Any, AgreementKind, str | None], bool]) -> None:
-        self.rule = rule
-        self._policy = tuple(rule.policy.items())
-        checks = [_check(test) for test in rule.tests]
-        if rule.agreement is not None:
-            checks.append(_agreement_check(rule.agreement, agreement))
-        self._checks = tuple(checks)
-        self._permits = rule.effect is Effect.PERMIT
-        self._since = datetime.combine(rule.effective.since, time.min, tzinfo=UTC)
-        last = rule.effective.until
-        self._until = None if last is None else datetime.combine(last, time.max, tzinfo=UTC)
+class Armed(NamedTuple):
+    """A rule with its conditions made ready to run."""
 
-    def holds(self, subject: Subject, policy: Policy | None) -> bool:
-        for name, value in self._policy:
+    rule: Rule
+    holds: Holds
+
+
+def arm(rule: Rule, agreed: Agreed) -> Armed:
+    """Look up a rule's tests. Most rules ask one question and nothing else, and are made to ask just that."""
+    checks = [_check(test) for test in rule.tests]
+    if rule.agreement is not None:
+        checks.append(_agreement_check(rule.agreement, agreed))
+    if len(checks) == 1 and not rule.policy and rule.effect is not Effect.PERMIT:
+        return Armed(rule, _asking_once(*checks[0]))
+    return Armed(rule, _asking_all(rule, tuple(checks)))
+
+
+def _asking_once(check: Question, wanted: bool) -> Holds:
+    def holds(subject: Any, policy: Policy | None) -> bool:  # noqa: ARG001 - every rule is called alike
+        return check(subject) is wanted
+
+    return holds
+
+
+def _asking_all(rule: Rule, checks: tuple[tuple[Question, bool], ...]) -> Holds:
+    settings = tuple(rule.policy.items())
+    dated = rule.effect is Effect.PERMIT
+    since = datetime.combine(rule.effective.since, time.min, tzinfo=UTC)
+    until = rule.effective.until and datetime.combine(rule.effective.until, time.max, tzinfo=UTC)
+
+    def holds(subject: Any, policy: Policy | None) -> bool:
+        for name, value in settings:
             if getattr(policy, name) != value:
                 return False
-        for check, wanted in self._checks:
+        for check, wanted in checks:
             if check(subject) is not wanted:
                 return False
-        return not self._permits or self._in_effect(subject.as_of)
+        return not dated or (since <= subject.as_of and (until is None or subject.as_of <= until))
 
-    def _in_effect(self, as_of: datetime) -> bool:
-        return self._since <= as_of and (self._until is None or as_of <= self._until)
+    return holds
 
 
 def _check(test: str) -> tuple[Question, bool]:
@@ -169,10 +187,8 @@ def _check(test: str) -> tuple[Question, bool]:
     return QUESTIONS[name], name == test
 
 
-def _agreement_check(
-    kind: AgreementKind, in_force: Callable[[Any, AgreementKind, str | None], bool]
-) -> tuple[Question, bool]:
+def _agreement_check(kind: AgreementKind, agreed: Agreed) -> tuple[Question, bool]:
     def asked(at: Any) -> bool:
-        return in_force(at, kind, at.request.recipient.org_id)
+        return agreed(at, kind, at.request.recipient.org_id)
 
     return asked, True

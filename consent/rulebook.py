@@ -21,7 +21,7 @@ from consent import questions_result as _questions_result  # noqa: F401 - import
 from consent.audit_rules import check_rules
 from consent.policy import Policy, read_policy
 from consent.questions_programme import agreement_in_force
-from consent.rule import Armed, Mode, Rule, Stage, Subject
+from consent.rule import Armed, Mode, Rule, Stage, Subject, arm
 from consent.tables import Tables, read_tables
 
 Words = Annotated[str, Strict(), Key(min_length=3)]
@@ -104,7 +104,7 @@ class RuleBook:
         self._policies = {j: read_policy(s) for j, s in self._settings.items()}
         check_rules(self.rules, self.modes, set(self.reasons), set(self.obligations))
         self._by_id = {r.id: r for r in self.rules}
-        self._armed = {r.id: Armed(r, agreement_in_force) for r in self.rules}
+        self._armed = {r.id: arm(r, agreement_in_force) for r in self.rules}
         self._selected: dict[tuple[Any, ...], tuple[Armed, ...]] = {}
 
     def _settings_for(self, jurisdiction: str) -> dict[str, Any]:
