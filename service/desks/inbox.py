@@ -120,6 +120,12 @@ def key_in_force(engine: Engine, member: StaffId) -> str | None:
         return None
 
 
+def keys_of(engine: Engine, member: StaffId) -> Sequence[tuple[str, dict[str, str]]]:
+    """Thumbprint and public JWK of each key that is in force."""
+    with engine.database.read() as conn:
+        return [(k.kid, k.public_jwk) for k in staff.usable_keys(conn, member, engine.clock())]
+
+
 def answer(engine: Engine, ref: AlertRef, by: StaffId, verdict: Verdict) -> StaffId | None:
     """Take the answer and do what follows from it. Gives whoever took the booking on before, if someone did.
 

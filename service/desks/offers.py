@@ -11,68 +11,24 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts import answers, outbox
+from alerts import answers
+from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from records import AlertRef, StaffId, StaffMember
-from service.disclosure import Case, evaluate
+from service.disclosure import Case
 from service.dispatch import case_of
 from service.engine import Engine
+from service.offers import News, offer
 from service.recipients import supervisors
 from store import findings, reviews, staff
 
-_LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
-"""Where the audit log's word for a kind of alert is another."""
 
-
-def offer(
-    engine: Engine, conn: Connection, case: Case, to: Iterable[StaffMember], *, kind: str, match: str, now: datetime
+def offer_all(
+    engine: Engine, conn: Connection, case: Case, to: Iterable[StaffMember], news: News, now: datetime
 ) -> list[Leaf]:
     """A decision for each person, and an alert for each who may be told. One who has this alert gets no second."""
-    leaves: list[Leaf] = []
-    for member in to:
-        ref = AlertRef(engine.locator.ref("alert", case.link, member.staff, kind, "0"))
-        if findings.get_alert(conn, ref) is not None:
-            continue
-        answer = evaluate(engine, conn, case, member, stage="link", at=now)
-        leaves.append(answer.leaf)
-        if answer.permitted:
-            leaves.append(
-                _queued(engine, conn, case, member, ref=ref, decision=answer.ref, kind=kind, match=match, now=now)
-            )
-    return leaves
-
-
-def _queued(
-    engine: Engine, conn: Connection, case: Case, member: StaffMember, *,
-    ref: AlertRef, decision: str, kind: str, match: str, now: datetime,
-) -> Leaf:  # fmt: skip
-    thread = engine.locator.ref("thread", case.booking.ref, case.client.ref)
-    findings.add_alert(
-        conn,
-        ref=ref,
-        thread=thread,
-        link=case.link,
-        decision=decision,
-        recipient=member.staff,
-        kind=kind,
-        match_class=match,
-        state="queued",
-        created_at=now,
-    )
-    outbox.enqueue(conn, engine.locator.ref("outbox", ref, "inbox"), ref, "inbox", now=now)
-    return leaf(
-        Kind.ALERT,
-        alert=ref,
-        thread=thread,
-        link=case.link,
-        booking=case.booking.ref,
-        client=case.client.ref,
-        decision=decision,
-        recipient=member.staff,
-        alert_kind=_LOGGED_AS.get(kind, kind),
-        match_class=match,
-        channel="inbox",
-    )
+    made = (offer(engine, conn, case, member, news, now=now) for member in to)
+    return [stated for one in made if one is not None for stated in one.leaves]
 
 
 def offer_higher(engine: Engine, conn: Connection, row: Any, now: datetime) -> list[Leaf]:
@@ -82,7 +38,7 @@ def offer_higher(engine: Engine, conn: Connection, row: Any, now: datetime) -> l
         return []
     directory = staff.everyone(conn)
     above = [m for m in supervisors(case.client.entry, directory) if m.staff != row.recipient]
-    offered = offer(engine, conn, case, above, kind="hand_over", match=row.match_class, now=now)
+    offered = offer_all(engine, conn, case, above, News(AlertKind.HAND_OVER, match=row.match_class), now)
     step = leaf(Kind.ESCALATION, alert=row.ref, step=1, code="nobody_above" if not above else "supervisor")
     return [*offered, step]
 

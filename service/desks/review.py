@@ -11,13 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from config import Refuse
 from records import BookingRef, OrgId, Personal, StaffId
-from service.desks.offers import offer, refuse_link
+from service.desks.offers import offer_all, refuse_link
 from service.disclosure import Case, evaluate
 from service.dispatch import case_of
 from service.engine import Engine
+from service.offers import News
 from service.recipients import possible_recipients
 from store import bookings, reviews, staff
 from store.bookings import StoredBooking
@@ -168,7 +170,7 @@ def _follow(engine: Engine, conn: Connection, row: Any, state: str, *, by: Staff
         return leaves
     sure = Case(row.ref, "ALERT", case.client, case.booking)
     to = possible_recipients(case.client.entry, staff.everyone(conn), now)
-    return leaves + offer(engine, conn, sure, to, kind="arrest", match="adjudicated", now=now)
+    return leaves + offer_all(engine, conn, sure, to, News(AlertKind.ARREST, match="adjudicated"), now)
 
 
 def workload(engine: Engine, org: OrgId | None, days: int = 30) -> dict[str, dict[str, int]]:

@@ -1,0 +1,140 @@
+"""The compliance desk: search, reports and exports, the rule book, and the check of the log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from audit.report import ALWAYS, Period, Table
+from console.guard import NEEDS, ComplianceOfficer, NotFound
+from console.pages import go, page
+from console.rights import Principal, Right
+from console.runtime import Runtime, runtime_of
+from records import OrgId
+from service.desks import compliance
+
+router = APIRouter()
+Text = Annotated[str, Form(max_length=64)]
+MEDIA = {"csv": "text/csv", "json": "application/json", "text": "text/plain"}
+
+
+@router.get("/compliance")
+def compliance_page(request: Request, who: ComplianceOfficer) -> Response:
+    return _search(request, who)
+
+
+@router.post("/compliance/booking")
+def booking(request: Request, who: ComplianceOfficer, number: Text) -> Response:
+    """By the jail's number. A form and not an address: numbers do not belong into histories and logs."""
+    engine = runtime_of(request).engine
+    found = compliance.search_booking(engine, number, None, who.org, who.name)
+    return _search(request, who, booking=found, asked=number)
+
+
+@router.post("/compliance/client")
+def client(request: Request, who: ComplianceOfficer, number: Text, org: Text = "") -> Response:
+    engine = runtime_of(request).engine
+    whose = who.org or OrgId(org)
+    found = compliance.search_client(engine, number, whose, who.name)
+    return _search(request, who, client=found, asked=number, missing=found is None)
+
+
+@router.get("/reports", dependencies=[NEEDS[Right.COMPLIANCE]])
+def reports(request: Request) -> Response:
+    return page(request, "reports.html", here="reports", reports=tuple(compliance.REPORTS))
+
+
+@router.get("/reports/{name}")
+def report(
+    request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
+) -> Response:
+    runtime = runtime_of(request)
+    table = _table(runtime, who, name, _period(runtime, since, until))
+    latest = replace(table, rows=table.rows[-500:])
+    names = compliance.staff_names(runtime.engine)
+    return page(
+        request, "report.html", here="reports", table=latest, total=len(table.rows), name=name, names=names,
+        since=since, until=until,
+    )  # fmt: skip
+
+
+class Export(BaseModel):
+    """What the export form sends."""
+
+    csrf: str = ""
+    form: str = Field(max_length=8)
+    since: str = Field("", max_length=10)
+    until: str = Field("", max_length=10)
+
+
+@router.post("/reports/{name}/export")
+def export(request: Request, who: ComplianceOfficer, name: str, wish: Annotated[Export, Form()]) -> Response:
+    """The report as a file. Its name says which report and nothing else."""
+    runtime = runtime_of(request)
+    if wish.form not in MEDIA:
+        raise NotFound("there is no such form")
+    table = _table(runtime, who, name, _period(runtime, _day(wish.since), _day(wish.until)))
+    content = compliance.export(runtime.engine, table, wish.form, who.name)
+    suffix = {"text": "txt"}.get(wish.form, wish.form)
+    kept = {"content-disposition": f'attachment; filename="{name}.{suffix}"'}
+    return Response(content, media_type=MEDIA[wish.form], headers=kept)
+
+
+@router.post("/reports/break_glass/sign")
+def sign(request: Request, who: ComplianceOfficer, declaration: Text, outcome: Text) -> Response:
+    compliance.sign_break_glass(runtime_of(request).engine, declaration, outcome, who.name)
+    return go("/reports/break_glass")
+
+
+@router.get("/log", dependencies=[NEEDS[Right.COMPLIANCE]])
+def log(request: Request) -> Response:
+    return page(request, "log.html", here="log", found=None)
+
+
+@router.post("/log/verify", dependencies=[NEEDS[Right.COMPLIANCE]])
+def verify(request: Request) -> Response:
+    found = compliance.verification(runtime_of(request).engine)
+    return page(request, "log.html", here="log", found=found)
+
+
+@router.get("/rules", dependencies=[NEEDS[Right.COMPLIANCE]])
+def rules(request: Request) -> Response:
+    book = runtime_of(request).engine.rulebook
+    return page(request, "rules.html", here="rules", book=book, rules=compliance.rules(runtime_of(request).engine))
+
+
+def _search(request: Request, who: Principal, **found: Any) -> Response:
+    engine = runtime_of(request).engine
+    nothing: dict[str, Any] = {"booking": None, "client": None, "asked": "", "missing": False}
+    orgs = sorted({program.org for program in engine.settings.programs})
+    return page(
+        request, "compliance.html", here="compliance", orgs=[] if who.org else orgs, reasons=engine.rulebook.reasons,
+        names=compliance.staff_names(engine), **(nothing | found),
+    )  # fmt: skip
+
+
+def _table(runtime: Runtime, who: Principal, name: str, period: Period) -> Table:
+    if name not in compliance.REPORTS:
+        raise NotFound("there is no such report")
+    return compliance.report(runtime.engine, name, who.org, who.name, period)
+
+
+def _period(runtime: Runtime, since: date | None, until: date | None) -> Period:
+    """Whole local days, the last one included."""
+    if since is None and until is None:
+        return ALWAYS
+    begin = datetime.combine(since, time(), runtime.zone) if since else None
+    end = datetime.combine(date.fromordinal(until.toordinal() + 1), time(), runtime.zone) if until else None
+    return Period(begin, end)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as fault:
+        raise NotFound("there is no such day") from fault

@@ -1,0 +1,30 @@
+"""The operator's page, and the measures."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from console.guard import NEEDS, Measurer
+from console.pages import page
+from console.plots import bars
+from console.rights import Right
+from console.runtime import runtime_of
+from service.desks.compliance import staff_names
+from service.desks.measures import measures
+from service.desks.operations import operations
+
+router = APIRouter()
+
+
+@router.get("/operations", dependencies=[NEEDS[Right.OPERATE]])
+def operations_page(request: Request) -> Response:
+    engine = runtime_of(request).engine
+    return page(request, "operations.html", here="operations", ops=operations(engine), names=staff_names(engine))
+
+
+@router.get("/measures")
+def measures_page(request: Request, who: Measurer) -> Response:
+    engine = runtime_of(request).engine
+    found = measures(engine, who.org)
+    return page(request, "measures.html", here="measures", found=found, plot=bars(found.bookings, found.matched))

@@ -1,0 +1,85 @@
+"""From our errors to answers. What went wrong is said in words; what was sent is never repeated."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from alerts.errors import AlertNotOpen, KeyRefused, NotTheRecipient, OutcomeRefused
+from config import Refuse, Retry, TellPerson, WarmlinkError
+from console.guard import ForgedRequest, NotAllowed, NotFound, NotSignedIn
+from console.pages import go, page
+from console.runtime import runtime_of
+from service.desks.review import NoSuchReview, ReviewSettled
+from service.logs import error_code
+from service.reading import NotAvailable
+
+STATUS: tuple[tuple[type[WarmlinkError], int], ...] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
+    (ForgedRequest, 403),
+    (NotFound, 404),
+    (NotTheRecipient, 404),
+    (NoSuchReview, 404),
+    (NotAvailable, 404),
+    (AlertNotOpen, 409),
+    (ReviewSettled, 409),
+    (KeyRefused, 422),
+    (OutcomeRefused, 422),
+    (Refuse, 422),
+    (Retry, 503),
+    (TellPerson, 500),
+    (WarmlinkError, 500),
+)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(WarmlinkError, _ours)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def status_of(fault: WarmlinkError) -> int:
+    return next(status for kind, status in STATUS if isinstance(fault, kind))
+
+
+def _ours(request: Request, fault: Exception) -> Response:
+    status = status_of(fault) if isinstance(fault, WarmlinkError) else 500
+    if status >= 500:
+        runtime_of(request).engine.log.error("console.failed", error=error_code(fault))
+    if status == 401 and not _wants_json(request):
+        return go("/sign-in")
+    return _answer(request, status, str(fault) if status < 500 else "")
+
+
+def _unreadable(request: Request, fault: Exception) -> Response:
+    """Names the fields. The library's own answer would quote what was sent."""
+    places = sorted({".".join(map(str, e["loc"][1:])) for e in fault.errors()}) if isinstance(fault, RequestValidationError) else []  # fmt: skip
+    return _answer(request, 422, f"cannot be read: {', '.join(places)}")
+
+
+def _plain(request: Request, fault: Exception) -> Response:
+    return _answer(request, fault.status_code if isinstance(fault, HTTPException) else 500, "")
+
+
+def _unforeseen(request: Request, fault: Exception) -> Response:
+    """Its message may hold a person: only the class goes into the log, and nothing to the browser."""
+    runtime_of(request).engine.log.error("console.unforeseen", error=type(fault).__name__)
+    return _answer(request, 500, "")
+
+
+def _answer(request: Request, status: int, detail: str) -> Response:
+    if _wants_json(request):
+        body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error"), "detail": detail}
+        return JSONResponse(body, status_code=status, media_type="application/problem+json")
+    return page(request, "fault.html", status=status, code=status, detail=detail)
+
+
+_TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 422: "Refused", 503: "Busy"}
+
+
+def _wants_json(request: Request) -> bool:
+    return request.url.path.startswith("/api/") or "application/json" in request.headers.get("accept", "")
