@@ -25,7 +25,7 @@ from consent import Decision
 from records import AlertRef, BookingRef, ClientRef, StaffId, StaffMember
 from service.disclosure import Case, evaluate
 from service.engine import Engine
-from service.facts import alert_facts
+from service.facts import alert_facts, retraction_facts
 from store import bookings, clients, findings, inbox, staff
 
 MAIL = "mail"
@@ -72,6 +72,8 @@ class Dispatcher:
             return self._withdrawn(conn, claim, "recipient_gone", now)
         if claim.channel == MAIL:
             return self._notice(conn, claim, alert, member, now)
+        if alert.kind == AlertKind.RETRACTION.value:
+            return self._retraction(conn, claim, alert, member, now)
         case = case_of(self.engine, conn, str(alert.link))
         if case is None:
             return self._withdrawn(conn, claim, "content_gone", now)
@@ -80,8 +82,22 @@ class Dispatcher:
         if not answer.permitted:
             return self._withdrawn(conn, claim, "no_longer_permitted", now)
         findings.set_alert(conn, claim.alert, decision=answer.ref)
-        facts = alert_facts(self.engine, conn, case, answer.decision)
+        facts = alert_facts(self.engine, conn, case, answer.decision, str(alert.match_class))
         content = written(facts, answer.decision, AlertKind(alert.kind), member, now)
+        key = usable_key(conn, member.staff, now=now)
+        return Parcel(claim.ref, claim.alert, member.staff, "", self._seal(content, key, claim.alert, now), now)
+
+    def _retraction(
+        self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
+    ) -> Parcel | Withdrawn:
+        """Says that an earlier message no longer stands and nothing else: there is no disclosure to decide about."""
+        earlier = inbox.get(conn, AlertRef(str(alert.retracts)))
+        if earlier is None:
+            return self._withdrawn(conn, claim, "nothing_to_retract", now)
+        facts = retraction_facts(self.engine, earlier.alert, earlier.delivered_at)
+        content = compose(
+            facts, frozenset(), frozenset(), kind=AlertKind.RETRACTION, language=language_of(member), now=now
+        )
         key = usable_key(conn, member.staff, now=now)
         return Parcel(claim.ref, claim.alert, member.staff, "", self._seal(content, key, claim.alert, now), now)
 
@@ -124,7 +140,7 @@ class Dispatcher:
             case Delivered():
                 self.sent.delivered[claim.channel] += 1
                 if claim.channel == INBOX:
-                    leaves.append(self._disclosure(conn, claim))
+                    leaves += self._disclosure(conn, claim)
                     self._queue_notice(conn, claim.alert, now)
             case TryLater():
                 self.sent.waiting[outcome.code] += 1
@@ -136,11 +152,14 @@ class Dispatcher:
         if self.engine.settings.mail.host:
             enqueue(conn, self.engine.locator.ref("outbox", alert, MAIL), alert, MAIL, now=now)
 
-    def _disclosure(self, conn: Connection, claim: Claim) -> Leaf:
+    def _disclosure(self, conn: Connection, claim: Claim) -> list[Leaf]:
+        """A retraction discloses nothing; every other kind is accounted for."""
         alert: Any = findings.get_alert(conn, claim.alert)
+        if alert.kind == AlertKind.RETRACTION.value:
+            return []
         decision: Any = findings.get_decision(conn, alert.decision)
         link: Any = findings.get_link(conn, alert.link)
-        return leaf(
+        stated = leaf(
             Kind.DISCLOSURE,
             client=link.client,
             booking=link.booking,
@@ -155,6 +174,7 @@ class Dispatcher:
             consents=decision.consents,
             channel=claim.channel,
         )
+        return [stated]
 
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(days=self.engine.settings.alerts.expires_days)
@@ -176,9 +196,12 @@ def case_of(engine: Engine, conn: Connection, link_ref: str) -> Case | None:
 
 def written(facts: AlertFacts, decision: Decision, kind: AlertKind, member: StaffMember, now: datetime) -> AlertContent:
     """The message in the recipient's language, with what the decision allows."""
-    language = Language.SPANISH if member.language == "es" else Language.ENGLISH
     fields, obligations = frozenset(decision.fields_allowed), frozenset(decision.obligations)
-    return compose(facts, fields, obligations, kind=kind, language=language, now=now)
+    return compose(facts, fields, obligations, kind=kind, language=language_of(member), now=now)
+
+
+def language_of(member: StaffMember) -> Language:
+    return Language.SPANISH if member.language == "es" else Language.ENGLISH
 
 
 def delivery_leaf(claim: Claim, outcome: Outcome) -> Leaf:

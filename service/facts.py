@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection
 
 from alerts.content import AlertFacts, ConsentBasis, FacilityContact, MatchClass
 from consent import ConsentRecord, Decision
-from records import BookingEvent, Personal
+from records import AlertRef, BookingEvent, Instant, Personal
 from service.disclosure import Case, consents_of
 from service.engine import Engine
 
 
-def alert_facts(engine: Engine, conn: Connection, case: Case, decision: Decision) -> AlertFacts:
+def alert_facts(engine: Engine, conn: Connection, case: Case, decision: Decision, match: str = "full") -> AlertFacts:
+    """Everything that might be said to whoever may be told."""
+    return replace(booking_facts(engine, case), match=MatchClass(match), consent=_basis(engine, conn, case, decision))
+
+
+def retraction_facts(engine: Engine, retracts: AlertRef, sent_at: datetime) -> AlertFacts:
+    """A retraction knows which message it takes back and when that was sent, and nothing of what it said."""
+    zone = engine.settings.zone
+    return AlertFacts(MatchClass.FULL, zone, retracts=retracts, retracted_sent_at=Instant(sent_at, zone))
+
+
+def booking_facts(engine: Engine, case: Case) -> AlertFacts:
+    """What the booking and the client's record say, without who relies on which consent."""
     event, entry = case.booking.event, case.client.entry
     facility = _facility(engine, event)
     return AlertFacts(
@@ -31,7 +44,6 @@ def alert_facts(engine: Engine, conn: Connection, case: Case, decision: Decision
         charges=event.charges,
         advance_directive_on_file=entry.advance_directive_on_file,
         crisis_plan_on_file=entry.crisis_plan_on_file,
-        consent=_basis(engine, conn, case, decision),
         link=engine.settings.mail.inbox_url,
     )
 

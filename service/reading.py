@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts.content import AlertContent
+from alerts.content import AlertContent, AlertKind
 from alerts.keys import PrivateKey
 from alerts.seal import open_sealed
 from audit.leaves import Kind, Leaf, leaf
@@ -85,14 +85,30 @@ def _admit(engine: Engine, conn: Connection, asked: _Asked, now: datetime) -> tu
     member = _reader(conn, asked, now)
     if alert is None or member is None or alert.recipient != member.staff or alert.state == "withdrawn":
         return None, [_refused(["RECIPIENT_UNVERIFIED"], member, None if alert is None else ref)]
-    item, case = inbox.get(conn, ref), case_of(engine, conn, str(alert.link))
-    if item is None or item.jwe is None or item.kid != asked.kid or case is None:
-        return None, [_refused(["BOOKING_SEALED"] if case is None else ["RECIPIENT_UNVERIFIED"], member, ref)]
-    answer = evaluate(engine, conn, case, member, stage="open", at=now)
-    if not answer.permitted:
-        return None, [answer.leaf, _refused(sorted(answer.decision.reason_codes), member, ref)]
+    item = inbox.get(conn, ref)
+    if item is None or item.jwe is None or item.kid != asked.kid:
+        return None, [_refused(["RECIPIENT_UNVERIFIED"], member, ref)]
+    leaves = _consented(engine, conn, alert, member, asked, now=now)
+    if leaves[-1].kind is not Kind.OPENING:
+        return None, leaves
     if alert.state in {"delivered", "queued", "stuck"}:
         findings.set_alert(conn, ref, state="opened", opened_at=now)
+    return item.jwe, leaves
+
+
+def _consented(
+    engine: Engine, conn: Connection, alert: Any, member: StaffMember, asked: _Asked, *, now: datetime
+) -> list[Leaf]:
+    """Ends with an opening if the rules permit reading it now, else with a refused attempt."""
+    ref = asked.ref
+    if alert.kind == AlertKind.RETRACTION.value:  # says nothing of anybody, so there is nothing to ask consent for
+        return [leaf(Kind.OPENING, alert=ref, by=member.staff, kid=asked.kid)]
+    case = case_of(engine, conn, str(alert.link))
+    if case is None:
+        return [_refused(["BOOKING_SEALED"], member, ref)]
+    answer = evaluate(engine, conn, case, member, stage="open", at=now)
+    if not answer.permitted:
+        return [answer.leaf, _refused(sorted(answer.decision.reason_codes), member, ref)]
     opened = leaf(
         Kind.OPENING,
         alert=ref,
@@ -103,7 +119,7 @@ def _admit(engine: Engine, conn: Connection, asked: _Asked, now: datetime) -> tu
         kid=asked.kid,
         assigned="yes" if any(a.staff == member.staff for a in case.client.entry.assignments) else "no",
     )
-    return item.jwe, [answer.leaf, opened]
+    return [answer.leaf, opened]
 
 
 def _reader(conn: Connection, asked: _Asked, now: datetime) -> StaffMember | None:

@@ -10,25 +10,26 @@ from itertools import islice
 
 from sqlalchemy import Connection
 
-from alerts import outbox
+from alerts.content import AlertKind
+from alerts.threads import next_kind, sameness
 from audit.leaves import Kind, Leaf, leaf
 from config import TellPerson
 from connectors import Pull, RowFault
 from matcher import BookingLinks, Link, RosterIndex, Verdict, link
-from records import AlertRef, BookingEvent, BookingRef, ClientRef, EventKind, Op, StaffId, StaffMember
-from service.disclosure import Answer, Case, evaluate
+from records import BookingEvent, BookingRef, ClientRef, Custody, EventKind, Op, StaffId, StaffMember
+from service.disclosure import Case
 from service.engine import Engine
+from service.facts import booking_facts
 from service.intake import DeliveryCounts, Intake
+from service.offers import News, Offer, offer, retract, said_to
 from service.recipients import possible_recipients
-from store import bookings, clients, findings, staff
+from store import bookings, clients, findings, reviews, staff
 from store.bookings import FINAL, STATE_AFTER, StoredBooking
 from store.errors import AlreadyDone, DatabaseBusy
 from store.findings import LinkRow
 
 _CHUNK = 256
 """Events that are encoded and linked together; each is then recorded in a transaction of its own."""
-
-ARREST = "arrest"
 
 
 @dataclass(slots=True)
@@ -118,7 +119,9 @@ class Screener:
             with self.engine.database.write() as conn:
                 Recorder(self, conn, intake, event, self.booking_ref(event), counted).record(encoding, found)
         except AlreadyDone as fault:
-            if not self._recorded(event):  # it ran into another event's work: nothing of it was kept, so it must come again
+            if not self._recorded(
+                event
+            ):  # it ran into another event's work: nothing of it was kept, so it must come again
                 raise DatabaseBusy("two processes worked on one booking; this delivery will be read again") from fault
             self.tally.replayed += 1
         else:
@@ -167,7 +170,7 @@ class Recorder:
         bookings.destroy(self.conn, self.ref, state, self.now)
         self._note_event()
         for row in findings.links_of(self.conn, self.ref):
-            self._withdraw(row.ref, "cancelled" if state == "void" else "sealed")
+            self._retract(row.ref, "cancelled" if state == "void" else "sealed")
         self.leaves.append(leaf(Kind.PURGE, subject_kind="booking", booking=self.ref, purge_reason=_PURGED[state]))
 
     def _keep_and_link(self, encoding: bytes, found: BookingLinks | None) -> None:
@@ -227,7 +230,7 @@ class Recorder:
         for row in findings.links_of(self.conn, self.ref):
             if row.client not in held and row.superseded_at is None:
                 findings.supersede(self.conn, str(row.ref), self.now)
-                self._withdraw(str(row.ref), "superseded")
+                self._retract(str(row.ref), "superseded")
 
     def _link(self, stored: StoredBooking, candidate: Link) -> None:
         client = clients.get(self.conn, self.engine.vault, ClientRef(candidate.client))
@@ -241,75 +244,35 @@ class Recorder:
         if not recipients:
             self.tally.nobody += 1
         for recipient in recipients:
-            self._decide(Case(row.ref, row.verdict, client, stored), recipient)
+            self._offer(Case(row.ref, row.verdict, client, stored), recipient)
 
-    def _decide(self, case: Case, recipient: StaffMember) -> None:
-        alert = self._next_alert(case.link, recipient.staff)
-        if alert is None:
+    def _offer(self, case: Case, recipient: StaffMember) -> None:
+        """What this event means to this recipient, given what they heard already: an arrest, a transfer, a release, nothing."""
+        said = said_to(self.conn, case.link, recipient.staff)
+        in_custody = case.booking.event.custody is not Custody.RELEASED
+        kind = next_kind(self.event.kind, said, in_custody=in_custody)
+        if kind is None or kind is AlertKind.RETRACTION:
             return
-        answer = evaluate(self.engine, self.conn, case, recipient, stage="link", at=self.now)
-        self.leaves.append(answer.leaf)
-        tally = self.tally
-        tally.decisions[answer.decision.decision.value] += 1
-        tally.reasons.update(answer.decision.reason_codes)
-        if case.booking.baseline:
-            tally.baseline += 1
-        elif answer.permitted:
-            self._queue(alert, case, recipient, answer)
-
-    def _next_alert(self, link_ref: str, recipient: StaffId) -> AlertRef | None:
-        """The name of this recipient's alert about this link, or None where one stands already.
-
-        One that was withdrawn before anybody read it does not stand: what made it stop may itself be corrected.
-        """
-        earlier = [
-            a for a in findings.alerts_for_link(self.conn, link_ref) if (a.recipient, a.kind) == (recipient, ARREST)
-        ]
-        if any(a.state != "withdrawn" for a in earlier):
-            return None
-        return AlertRef(self.engine.locator.ref("alert", link_ref, recipient, ARREST, str(len(earlier))))
-
-    def _queue(self, alert: AlertRef, case: Case, recipient: StaffMember, answer: Answer) -> None:
-        thread = self.engine.locator.ref("thread", case.booking.ref, case.client.ref)
-        findings.add_alert(
-            self.conn,
-            ref=alert,
-            thread=thread,
-            link=case.link,
-            decision=answer.ref,
-            recipient=recipient.staff,
-            kind=ARREST,
-            match_class="full",
-            state="queued",
-            created_at=self.now,
+        facts = booking_facts(self.engine, case)
+        news = News(
+            kind, match=self._match(case.link), sameness=sameness(kind, facts, said), quiet=case.booking.baseline
         )
-        outbox.enqueue(self.conn, self.engine.locator.ref("outbox", alert, "inbox"), alert, "inbox", now=self.now)
-        self.tally.alerts += 1
-        self.leaves.append(
-            leaf(
-                Kind.ALERT,
-                alert=alert,
-                thread=thread,
-                link=case.link,
-                booking=case.booking.ref,
-                client=case.client.ref,
-                decision=answer.ref,
-                recipient=recipient.staff,
-                alert_kind=ARREST,
-                match_class="full",
-                channel="inbox",
-            )
-        )
+        made = offer(self.engine, self.conn, case, recipient, news, now=self.now)
+        if made is not None:
+            self._count(made, baseline=case.booking.baseline)
 
-    def _withdraw(self, link_ref: str, reason: str) -> None:
-        for row in findings.alerts_for_link(self.conn, link_ref):
-            alert = AlertRef(str(row.ref))
-            outbox.withdraw(self.conn, alert, now=self.now, code=reason)
-            if row.state == "queued":
-                findings.set_alert(self.conn, alert, state="withdrawn", closed_at=self.now)
-            self.leaves.append(
-                leaf(Kind.RETRACTION, thread=row.thread, alert=alert, booking=self.ref, retraction_reason=reason)
-            )
+    def _match(self, link_ref: str) -> str:
+        return "adjudicated" if reviews.outcome(self.conn, link_ref) == "confirmed" else "full"
+
+    def _count(self, made: Offer, *, baseline: bool) -> None:
+        self.leaves.extend(made.leaves)
+        self.tally.decisions[made.decision.decision.value] += 1
+        self.tally.reasons.update(made.decision.reason_codes)
+        self.tally.baseline += baseline
+        self.tally.alerts += made.queued
+
+    def _retract(self, link_ref: str, reason: str) -> None:
+        self.leaves.extend(retract(self.engine, self.conn, link_ref, reason=reason, now=self.now))
 
     def _link_row(self, candidate: Link) -> LinkRow:
         client = ClientRef(candidate.client)

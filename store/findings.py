@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from records import BookingRef, ClientRef
 from store.tables import alert, decision, link, outbox, review
+
+AnyRow = Any
+"""A row of a table, by its columns' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,16 @@ def _put_review(conn: Connection, row: LinkRow, known: bool, now: datetime) -> N
         conn.execute(update(review).where(review.c.link == row.ref).values(state=state))
 
 
-def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[Row[tuple[object, ...]]]:
+def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[AnyRow]:
     return conn.execute(select(link).where(link.c.booking == booking_ref).order_by(link.c.weight.desc())).all()
 
 
-def standing_links(conn: Connection) -> Sequence[Row[tuple[object, ...]]]:
+def standing_links(conn: Connection) -> Sequence[AnyRow]:
     """Every link that was not superseded."""
     return conn.execute(select(link).where(link.c.superseded_at.is_(None)).order_by(link.c.ref)).all()
 
 
-def get_link(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
+def get_link(conn: Connection, ref: str) -> AnyRow:
     return conn.execute(select(link).where(link.c.ref == ref)).one()
 
 
@@ -96,7 +100,7 @@ def add_decision(conn: Connection, row: DecisionRow, now: datetime) -> None:
     conn.execute(insert(decision).values(**values | lists, at=now))
 
 
-def decisions_of(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, ...]]]:
+def decisions_of(conn: Connection, link_ref: str) -> Sequence[AnyRow]:
     return conn.execute(select(decision).where(decision.c.link == link_ref).order_by(decision.c.at)).all()
 
 
@@ -106,7 +110,7 @@ def decision_count(conn: Connection, link_ref: str, recipient: str, stage: str) 
     return conn.execute(select(func.count()).select_from(decision).where(*asked)).scalar_one()
 
 
-def get_decision(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
+def get_decision(conn: Connection, ref: str) -> AnyRow:
     return conn.execute(select(decision).where(decision.c.ref == ref)).one()
 
 
@@ -114,7 +118,7 @@ def add_alert(conn: Connection, **values: object) -> None:
     conn.execute(insert(alert).values(**values))
 
 
-def get_alert(conn: Connection, ref: str) -> Row[tuple[object, ...]] | None:
+def get_alert(conn: Connection, ref: str) -> AnyRow | None:
     return conn.execute(select(alert).where(alert.c.ref == ref)).one_or_none()
 
 
@@ -122,12 +126,12 @@ def set_alert(conn: Connection, ref: str, **values: object) -> None:
     conn.execute(update(alert).where(alert.c.ref == ref).values(**values))
 
 
-def alerts_of(conn: Connection, recipient: str | None = None) -> Sequence[Row[tuple[object, ...]]]:
+def alerts_of(conn: Connection, recipient: str | None = None) -> Sequence[AnyRow]:
     query = select(alert).order_by(alert.c.created_at, alert.c.ref)
     return conn.execute(query if recipient is None else query.where(alert.c.recipient == recipient)).all()
 
 
-def alerts_for_link(conn: Connection, link_ref: str) -> Sequence[Row[tuple[object, ...]]]:
+def alerts_for_link(conn: Connection, link_ref: str) -> Sequence[AnyRow]:
     return conn.execute(select(alert).where(alert.c.link == link_ref)).all()
 
 

@@ -69,6 +69,12 @@ def settle(conn: Connection, ref: str, outcome: str, by: str, now: datetime) -> 
     )
 
 
+def outcome(conn: Connection, ref: str) -> str | None:
+    """What a person said of a link, if one did: `open` while it waits, then `confirmed`, `refused` or `expired`."""
+    state: str | None = conn.execute(select(review.c.state).where(review.c.link == ref)).scalar_one_or_none()
+    return state
+
+
 def decided_by(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:
     """How many each reviewer confirmed and refused since then."""
     query = (

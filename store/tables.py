@@ -227,6 +227,7 @@ alert = Table(
     Column("opened_at", UtcDateTime),
     Column("acknowledged_at", UtcDateTime),
     Column("closed_at", UtcDateTime),
+    Column("retracts", REF),  # for a retraction: the alert that no longer stands
     one_of("state", "queued", "delivered", "opened", "acknowledged", "withdrawn", "stuck", "closed"),
 )
 

@@ -24,7 +24,7 @@ from store import findings, reviews, staff
 
 
 def offer_all(
-    engine: Engine, conn: Connection, case: Case, to: Iterable[StaffMember], news: News, now: datetime
+    engine: Engine, conn: Connection, case: Case, to: Iterable[StaffMember], news: News, *, now: datetime
 ) -> list[Leaf]:
     """A decision for each person, and an alert for each who may be told. One who has this alert gets no second."""
     made = (offer(engine, conn, case, member, news, now=now) for member in to)
@@ -38,7 +38,7 @@ def offer_higher(engine: Engine, conn: Connection, row: Any, now: datetime) -> l
         return []
     directory = staff.everyone(conn)
     above = [m for m in supervisors(case.client.entry, directory) if m.staff != row.recipient]
-    offered = offer_all(engine, conn, case, above, News(AlertKind.HAND_OVER, match=row.match_class), now)
+    offered = offer_all(engine, conn, case, above, News(AlertKind.HAND_OVER, match=row.match_class), now=now)
     step = leaf(Kind.ESCALATION, alert=row.ref, step=1, code="nobody_above" if not above else "supervisor")
     return [*offered, step]
 

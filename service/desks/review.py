@@ -170,7 +170,7 @@ def _follow(engine: Engine, conn: Connection, row: Any, state: str, *, by: Staff
         return leaves
     sure = Case(row.ref, "ALERT", case.client, case.booking)
     to = possible_recipients(case.client.entry, staff.everyone(conn), now)
-    return leaves + offer_all(engine, conn, sure, to, News(AlertKind.ARREST, match="adjudicated"), now)
+    return leaves + offer_all(engine, conn, sure, to, News(AlertKind.ARREST, match="adjudicated"), now=now)
 
 
 def workload(engine: Engine, org: OrgId | None, days: int = 30) -> dict[str, dict[str, int]]:

@@ -218,6 +218,7 @@ def upgrade() -> None:
     sa.Column('opened_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('acknowledged_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('retracts', sa.String(length=32), nullable=True),
     sa.CheckConstraint("state in ('queued', 'delivered', 'opened', 'acknowledged', 'withdrawn', 'stuck', 'closed')", name=op.f('ck_alert_state')),
     sa.ForeignKeyConstraint(['decision'], ['decision.ref'], name=op.f('fk_alert_decision_decision')),
     sa.ForeignKeyConstraint(['link'], ['link.ref'], name=op.f('fk_alert_link_link')),

@@ -1,0 +1,160 @@
+"""Offering news about a link to somebody: asking the rules and queueing the alert, in the caller's transaction.
+
+One way for all occasions: a booking event, a consent that arrived later, a reviewer's word, a hand-over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from alerts import answers, outbox
+from alerts.content import AlertKind
+from audit.leaves import Kind, Leaf, leaf
+from consent import Decision
+from records import AlertRef, StaffId, StaffMember, ThreadRef
+from service.disclosure import Case, evaluate
+from service.engine import Engine
+from store import findings, inbox
+
+LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
+"""Where the audit log's word for a kind of alert is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What came of it: the decision, what the log must say, and whether an alert was queued."""
+
+    decision: Decision
+    leaves: tuple[Leaf, ...]
+    queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What would be said. `match` is `full`, or `adjudicated` by a reviewer; `quiet` decides and records, and tells nobody."""
+
+    kind: AlertKind
+    match: str = "full"
+    sameness: tuple[str, ...] = ()
+    quiet: bool = False
+
+
+def said_to(conn: Connection, link: str, recipient: StaffId) -> tuple[AlertKind, ...]:
+    """The kinds of what stands, or reached this recipient, about a link, in the order of saying."""
+    rows = [row for row in findings.alerts_for_link(conn, link) if row.recipient == recipient]
+    heard = [row for row in rows if row.state != "withdrawn" or inbox.get(conn, AlertRef(str(row.ref))) is not None]
+    return tuple(AlertKind(row.kind) for row in sorted(heard, key=lambda row: (row.created_at, row.ref)))
+
+
+def offer(engine: Engine, conn: Connection, case: Case, to: StaffMember, news: News, *, now: datetime) -> Offer | None:
+    """Decide, and queue what may be told. None where this recipient has just this alert already.
+
+    One that was withdrawn before anybody read it does not count: what made it stop may itself be corrected.
+    """
+    ref = _name(engine, conn, case.link, to.staff, news)
+    if ref is None:
+        return None
+    answer = evaluate(engine, conn, case, to, stage="link", at=now)
+    if not answer.permitted or news.quiet:
+        return Offer(answer.decision, (answer.leaf,), queued=False)
+    queued = _queue(engine, conn, case, ref=ref, recipient=to.staff, decision=answer.ref, news=news, now=now)
+    return Offer(answer.decision, (answer.leaf, queued), queued=True)
+
+
+def _name(engine: Engine, conn: Connection, link: str, recipient: StaffId, news: News) -> AlertRef | None:
+    for attempt in range(100):
+        ref = AlertRef(engine.locator.ref("alert", link, recipient, news.kind.value, *news.sameness[1:], str(attempt)))
+        earlier = findings.get_alert(conn, ref)
+        if earlier is None:
+            return ref
+        if earlier.state != "withdrawn" or inbox.get(conn, ref) is not None:
+            return None
+    return None
+
+
+def _queue(
+    engine: Engine,
+    conn: Connection,
+    case: Case,
+    *,
+    ref: AlertRef,
+    recipient: StaffId,
+    decision: str,
+    news: News,
+    now: datetime,
+) -> Leaf:
+    thread = ThreadRef(engine.locator.ref("thread", case.booking.ref, case.client.ref))
+    findings.add_alert(
+        conn,
+        ref=ref,
+        thread=thread,
+        link=case.link,
+        decision=decision,
+        recipient=recipient,
+        kind=news.kind.value,
+        match_class=news.match,
+        state="queued",
+        created_at=now,
+    )
+    outbox.enqueue(conn, engine.locator.ref("outbox", ref, "inbox"), ref, "inbox", now=now)
+    return leaf(
+        Kind.ALERT,
+        alert=ref,
+        thread=thread,
+        link=case.link,
+        booking=case.booking.ref,
+        client=case.client.ref,
+        decision=decision,
+        recipient=recipient,
+        alert_kind=LOGGED_AS.get(news.kind.value, news.kind.value),
+        match_class=news.match,
+        channel="inbox",
+    )
+
+
+def retract(engine: Engine, conn: Connection, link: str, *, reason: str, now: datetime) -> list[Leaf]:
+    """What was told about a link no longer stands: stop what is queued, destroy what was delivered, and send one neutral
+    message to each person who had received something. The accounting of what was disclosed stays.
+    """
+    rows = {AlertRef(str(row.ref)): row for row in findings.alerts_for_link(conn, link)}
+    told = [ref for ref, row in rows.items() if row.kind != AlertKind.RETRACTION.value]
+    leaves, notified = [], set[StaffId]()
+    for back in answers.take_back(conn, told, code=reason, destroy_content=True, now=now):
+        row = rows[back.alert]
+        notice = back.received and back.recipient not in notified
+        if notice:
+            notified.add(back.recipient)
+            _queue_retraction(engine, conn, row, now)
+        leaves.append(
+            leaf(
+                Kind.RETRACTION,
+                thread=row.thread,
+                alert=back.alert,
+                recipient=back.recipient,
+                notified=int(notice),
+                retraction_reason=reason,
+            )
+        )
+    return leaves
+
+
+def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, now: datetime) -> None:
+    """The retraction of an alert is an alert of its own, without anything of the first but its opaque name and time."""
+    ref = AlertRef(engine.locator.ref("alert", row.ref, AlertKind.RETRACTION.value))
+    findings.add_alert(
+        conn,
+        ref=ref,
+        thread=row.thread,
+        link=row.link,
+        decision=row.decision,
+        recipient=row.recipient,
+        kind=AlertKind.RETRACTION.value,
+        match_class=row.match_class,
+        state="queued",
+        created_at=now,
+        retracts=row.ref,
+    )
+    outbox.enqueue(conn, engine.locator.ref("outbox", ref, "inbox"), ref, "inbox", now=now)
