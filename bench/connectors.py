@@ -25,9 +25,13 @@ BOOKINGS = f"booking_id,person_id,{HEAD},booked_at,facility,charges,release_at"
 ROSTER = f"client_id,{HEAD},program,clinician_id"
 
 
+def _word(chance: random.Random, size: int) -> str:
+    return "".join(chance.choices("ABCDEFGHIJKLMNOPRSTUVWYZ", k=size))
+
+
 def person(chance: random.Random) -> str:
     """Invented letters in the proportions of a real list: a third without middle name, a tenth with an alias."""
-    word = lambda size: "".join(chance.choices("ABCDEFGHIJKLMNOPRSTUVWYZ", k=size))  # noqa: E731 - two uses below
+    word = partial(_word, chance)
     born = f"{chance.randint(1945, 2006)}-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}"
     alias = f"{word(5)} {word(7)}" if chance.random() < 0.1 else ""
     middle = word(1) if chance.random() < 0.67 else ""

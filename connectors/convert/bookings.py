@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from connectors.convert.dates import TimeReader, time_reader
 from connectors.convert.digest import content_hash
 from connectors.convert.identities import IdentityReader
-from connectors.convert.values import Values, compile_column, compile_texts, lacks, repeated, tidy, yes_or_no
+from connectors.convert.parts import charge_reader, moment_reader
+from connectors.convert.values import Values, compile_texts, lacks, tidy, yes_or_no
 from connectors.rows import Row, RowFault
-from connectors.schema import ChargeSource, Mapping, TimeSource
+from connectors.schema import Mapping
 from records import (
     BookingEvent,
     BookingNumber,
@@ -98,10 +98,10 @@ class BookingConverter:
         self._identities = IdentityReader(mapping, origin.received_at.at.date())
         self._facts = compile_texts([(field, getattr(fields, field)) for field in _Facts._fields])
         self._hold_split = fields.holds.split if fields.holds else ""
-        self._booked = _moment(fields.booked_at, mapping)
-        self._released = _moment(fields.released_at, mapping)
-        self._court_at = _moment(fields.next_court_at, mapping) if fields.next_court_at else None
-        self._charges = _charge_reader(fields.charges)
+        self._booked = moment_reader(fields.booked_at, mapping)
+        self._released = moment_reader(fields.released_at, mapping)
+        self._court_at = moment_reader(fields.next_court_at, mapping) if fields.next_court_at else None
+        self._charges = charge_reader(fields.charges)
 
     def convert(self, row: Row) -> BookingEvent | RowFault:
         """One event, or why there is none. Never raises for what a row may hold.
@@ -266,43 +266,3 @@ def _is_juvenile(court: str, identities: tuple[Identity, ...], booked_at: Instan
         return False
     latest = born + "9999-12-31"[len(born) :]
     return latest > f"{then.year - _ADULT:04d}-{then.month:02d}-{then.day:02d}"
-
-
-def _moment(source: TimeSource | None, mapping: Mapping) -> Callable[[Values, ZoneInfo], tuple[Instant | None, str]]:
-    if source is None:
-        return lambda _values, _zone: (None, "")
-    read: TimeReader = time_reader(source.formats or mapping.times, offset_expected=source.offset == "expected")
-    text = compile_column(source.column, source.otherwise)
-    return lambda values, zone: read(text(values, []), zone)
-
-
-def _charge_reader(source: ChargeSource | None) -> Callable[[Values], tuple[Charge, ...]]:
-    if source is None:
-        return lambda _values: ()
-    if source.each:
-        each, code, text = source.each, source.code, source.text
-        return lambda values: tuple(
-            Charge(values.get(f"{path}.{code}", ""), values.get(f"{path}.{text}", ""))
-            for path in repeated(values, each)
-        )
-    if source.text:
-        code_column, text_column = source.column, source.text
-        return lambda values: _two_columns(values.get(code_column, ""), values.get(text_column, ""))
-    column, split, between = source.column, source.split, source.between
-
-    def read(values: Values) -> tuple[Charge, ...]:
-        whole = values.get(column, "")
-        if not whole:
-            return ()
-        return tuple(_charge(piece.strip(), between) for piece in whole.split(split) if piece.strip())
-
-    return read
-
-
-def _two_columns(code: str, text: str) -> tuple[Charge, ...]:
-    return (Charge(code, text),) if code or text else ()
-
-
-def _charge(text: str, between: str) -> Charge:
-    code, _, words = text.partition(between) if between else (text, "", "")
-    return Charge(code.strip(), words.strip())

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from connectors.convert.dates import DateReader, Span, day_reader, time_reader
 from connectors.convert.identities import compile_day
 from connectors.convert.values import Reader, Values, compile_reader, repeated
-from connectors.schema import AssignmentSource, DateSource, EnrolmentSource, Mapping, RosterFields
+from connectors.schema import AssignmentSource, EnrolmentSource, Mapping, RosterFields
+from connectors.sources import DateSource
 from records import Assignment, Enrolment, EnrolmentStatus, Flag, ProgramId, StaffId, TimeQuality
 
 _STATUSES = {status.value: status for status in EnrolmentStatus}

@@ -9,7 +9,8 @@ from datetime import date
 from connectors.convert.dates import DateReader, Span, day_reader
 from connectors.convert.names import Name, NameReader, is_formula, name_reader
 from connectors.convert.values import Reader, Values, compile_column, compile_texts, repeated, split_place, ssn_last4
-from connectors.schema import AliasSource, DateSource, Mapping
+from connectors.schema import Mapping
+from connectors.sources import AliasSource, DateSource
 from records import Flag, Identity
 
 NameOf = Callable[[Values, list[Flag]], Name]

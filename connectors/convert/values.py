@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from connectors.schema import Source
+from connectors.sources import Source
 from records import Flag
 
 Values = Mapping[str, str]

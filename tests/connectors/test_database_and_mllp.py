@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from feeding import NOW
 
 from config.errors import Refuse
 from connectors import (
@@ -29,6 +28,7 @@ from connectors import (
 )
 from connectors.transports.mllp import acknowledgement
 from records import BookingEvent, FeedId
+from tests.connectors.feeding import NOW
 
 QUERY = "SELECT number, name, changed FROM bookings WHERE changed > :after ORDER BY changed"
 MAPPING = """

@@ -6,13 +6,13 @@ import io
 import re
 
 import pytest
-from feeding import read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import FeedMalformed, Remark, Row, RowFault, Skip
 from connectors.formats import CsvFormat
 from connectors.rows import Item
+from tests.connectors.feeding import read
 
 FORMAT = CsvFormat()
 

@@ -12,7 +12,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from feeding import NOW
 
 from connectors import (
     FhirSearch,
@@ -27,6 +26,7 @@ from connectors import (
     parse_feed,
 )
 from connectors.feed import MllpFeed
+from tests.connectors.feeding import NOW
 
 FOLDER = "id: jail\nmapping: jms_export\ntransport: {type: folder, path: %s, pattern: '*.csv', settle_seconds: 0}\n"
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import pytest
-from feeding import Read, changed, read
 
 from connectors import FeedMalformed, FeedUnavailable, RawResource
 from connectors.formats.hl7_adt import unescape
 from records import Charge, Custody, EnrolmentStatus, EventKind, Op, RosterEntry, StaffMember
+from tests.connectors.feeding import Read, changed, read
 
 Sample = Callable[[str], bytes]
 

@@ -9,12 +9,12 @@ import traceback
 from pathlib import Path
 
 import pytest
-from feeding import NOW, changed
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors import Connector, FeedMalformed, FeedUnavailable, Mapping, RowFault, ScriptedTransport, load_mapping
 from records import BookingEvent, FeedId, OrgId, RosterEntry, StaffMember
+from tests.connectors.feeding import NOW, changed
 
 FEEDS = Path(__file__).parents[3] / "shared" / "data" / "feeds"
 COMMON = FEEDS.parent / "us_small"

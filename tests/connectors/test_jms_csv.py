@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from feeding import Read, changed, read
 
 from connectors import FeedMalformed
 from records import Custody, EventKind, Identity, Op, TimeQuality
+from tests.connectors.feeding import Read, changed, read
 
 Sample = Callable[[str], bytes]
 

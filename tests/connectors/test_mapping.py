@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from feeding import changed, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from connectors import (
     ready_mappings,
 )
 from records import BookingEvent, Custody, EnrolmentStatus, EventKind, FeedId, Op, RosterEntry, StaffId
+from tests.connectors.feeding import read
 
 HEAD = """
 name: test
@@ -245,4 +245,3 @@ def test_the_common_bookings(sample_common: bytes) -> None:
     assert (first.booking_number, first.facility, len(first.charges)) == ("BK2025-000001", "MAIN JAIL", 2)
     assert (first.charges[0].code, first.charges[0].text) == ("M-UNLCMP", "Unlawful camping")
     assert str(first.booked_at) == "2025-11-01T09:56:00Z"
-    assert changed("common_bookings", delimiter=";").format.delimiter == ";"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,19 +33,19 @@ class Server:
 class _Files(asyncssh.SFTPServer):
     state: Server
 
-    def __init__(self, channel: asyncssh.SSHServerChannel) -> None:
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
         self.state.sessions += 1
         self._left = self.state.break_after.pop(0) if self.state.break_after else 1 << 30
         self._connection = channel.get_connection()
         super().__init__(channel, chroot=os.fsencode(self.state.root))
 
-    def read(self, file_obj: object, offset: int, size: int) -> bytes:
+    def read(self, file_obj: object, offset: int, size: int) -> bytes | Awaitable[bytes]:
         self._left -= 1
         if self._left < 0:
             self._connection.abort()
             raise ConnectionResetError
         self.state.offsets.append(offset)
-        return super().read(file_obj, offset, size)  # type: ignore[no-any-return] # asyncssh leaves it open
+        return super().read(file_obj, offset, size)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from feeding import NOW, read
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from connectors.profile import doubt_zone, profile, shape
 from connectors.schema import Semantics
 from connectors.snapshot import booking_key, compare, guard_shrink, released
 from records import EventKind, Instant
+from tests.connectors.feeding import NOW, read
 
 DECLARED = Semantics(delivers="snapshot", absence_means_release=True, max_shrink=0.3)
 WHOLE = Summary(complete=True)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from feeding import NOW
 
 from connectors import (
     Connector,
@@ -27,6 +26,7 @@ from connectors import (
     load_mapping,
 )
 from records import FeedId, OrgId, RosterEntry
+from tests.connectors.feeding import NOW
 
 Answer = tuple[int, dict[str, str], bytes]
 Sample = Callable[[str], bytes]

@@ -1,0 +1,57 @@
+"""Readers of the parts of a booking that are more than one text: moments and charges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from connectors.convert.dates import time_reader
+from connectors.convert.values import Values, compile_column, repeated
+from connectors.schema import Mapping
+from connectors.sources import ChargeSource, TimeSource
+from records import Charge, Instant
+
+MomentOf = Callable[[Values, ZoneInfo], tuple[Instant | None, str]]
+ChargesOf = Callable[[Values], tuple[Charge, ...]]
+
+
+def moment_reader(source: TimeSource | None, mapping: Mapping) -> MomentOf:
+    """The reader of one moment, with the mapping's formats unless the source has its own."""
+    if source is None:
+        return lambda _values, _zone: (None, "")
+    read = time_reader(source.formats or mapping.times, offset_expected=source.offset == "expected")
+    text = compile_column(source.column, source.otherwise)
+    return lambda values, zone: read(text(values, []), zone)
+
+
+def charge_reader(source: ChargeSource | None) -> ChargesOf:
+    """The reader of charges in whichever of its three forms the mapping declares."""
+    if source is None:
+        return lambda _values: ()
+    if source.each:
+        each, code, text = source.each, source.code, source.text
+        return lambda values: tuple(
+            Charge(values.get(f"{path}.{code}", ""), values.get(f"{path}.{text}", ""))
+            for path in repeated(values, each)
+        )
+    if source.text:
+        code_column, text_column = source.column, source.text
+        return lambda values: _two_columns(values.get(code_column, ""), values.get(text_column, ""))
+    column, split, between = source.column, source.split, source.between
+
+    def read(values: Values) -> tuple[Charge, ...]:
+        whole = values.get(column, "")
+        if not whole:
+            return ()
+        return tuple(_charge(piece.strip(), between) for piece in whole.split(split) if piece.strip())
+
+    return read
+
+
+def _two_columns(code: str, text: str) -> tuple[Charge, ...]:
+    return (Charge(code, text),) if code or text else ()
+
+
+def _charge(text: str, between: str) -> Charge:
+    code, _, words = text.partition(between) if between else (text, "", "")
+    return Charge(code.strip(), words.strip())
