@@ -167,6 +167,17 @@ class Semantics(Strict):
         return self
 
 
+class Scope(Strict):
+    """Which bookings of this feed are news for a clinician; see `connectors.scope`."""
+
+    max_age_hours: float = Field(default=72, gt=0, description="Older bookings are listed, never pushed.")
+    juveniles: bool = Field(default=False, description="Juvenile courts, and persons under eighteen at booking.")
+    weekenders: bool = Field(default=False, description="Sentences served at weekends are no new arrest each week.")
+    excluded_holds: tuple[str, ...] = Field(
+        default=(), description="Hold codes of persons who are here for another authority."
+    )
+
+
 class Mapping(Strict):
     """One feed's agreement with us, read from YAML."""
 
@@ -188,6 +199,7 @@ class Mapping(Strict):
     facilities: dict[str, Facility] = Field(default={}, description="Given, a facility that is not listed is doubted.")
     quarantine: Quarantine = Quarantine()
     semantics: Semantics = Semantics()
+    scope: Scope = Scope()
     bookings: BookingFields | None = None
     roster: RosterFields | None = None
 

@@ -51,10 +51,11 @@ def read_bounded(stream: BinaryIO, megabytes: int) -> bytes:
     return content
 
 
-def parse_json(content: bytes) -> Any:
-    """A JSON document; numbers stay as they are written. Raises `FeedMalformed` without quoting the content."""
+def parse_json(content: bytes, *, numbers_as_text: bool = True) -> Any:
+    """A JSON document; numbers stay as they are written, or become numbers. Raises `FeedMalformed` without quoting the content."""
+    as_written = str if numbers_as_text else None
     try:
-        return json.loads(content, parse_int=str, parse_float=str, parse_constant=str)
+        return json.loads(content, parse_int=as_written, parse_float=as_written, parse_constant=str)
     except RecursionError as error:
         raise FeedMalformed("the document is nested too deep") from error
     except ValueError as error:
@@ -70,7 +71,7 @@ def _from_lines(stream: BinaryIO, limit: int) -> Iterator[Item]:
         yield record if isinstance(record, RowFault | Skip) else flattened_row(number, record)
 
 
-def json_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, object]]:
+def json_lines(stream: BinaryIO, limit: int, *, numbers_as_text: bool = True) -> Iterator[tuple[int, object]]:
     """Each line's document with its number; a `Skip` for a blank one, a `RowFault` for one that is not JSON."""
     number = 0
     while line := stream.readline(limit):
@@ -83,7 +84,7 @@ def json_lines(stream: BinaryIO, limit: int) -> Iterator[tuple[int, object]]:
             yield number, Skip(number, "blank line")
         else:
             try:
-                yield number, parse_json(line)
+                yield number, parse_json(line, numbers_as_text=numbers_as_text)
             except FeedMalformed:
                 yield number, RowFault(number, "", "not-json", "the line is not JSON, or it was cut off")
 

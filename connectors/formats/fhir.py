@@ -56,10 +56,10 @@ class FhirFormat(Strict):
 
     def _resources(self, stream: BinaryIO) -> Iterator[tuple[int, Resource | RowFault | Skip | Remark]]:
         if self.lines:
-            for number, found in json_lines(stream, self.max_megabytes * MEGABYTE):
+            for number, found in json_lines(stream, self.max_megabytes * MEGABYTE, numbers_as_text=False):
                 yield number, _as_resource(number, found)
             return
-        document = parse_json(read_bounded(stream, self.max_megabytes))
+        document = parse_json(read_bounded(stream, self.max_megabytes), numbers_as_text=False)
         if not isinstance(document, dict):
             raise FeedMalformed("this is no FHIR resource")
         if document.get("resourceType") == "OperationOutcome":

@@ -51,7 +51,7 @@ class FhirSearch:
             if address in seen or len(seen) >= self.max_pages:
                 raise FeedMalformed(f"the search's pages form a loop, or there are more than {self.max_pages}")
             seen.add(address)
-            bundle = _bundle(parse_json(fetcher.get(address)))
+            bundle = _bundle(parse_json(fetcher.get(address), numbers_as_text=False))
             yield from bundle.get("entry", [])
             links = [
                 link for link in bundle.get("link", []) if isinstance(link, dict) and link.get("relation") == "next"

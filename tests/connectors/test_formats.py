@@ -372,6 +372,13 @@ def test_fhir_an_inactive_patient_is_not_enrolled() -> None:
     assert (entry.identities[0].first, entry.identities[0].last) == ("Ann", "Bee")
 
 
+def test_fhir_a_consent_is_handed_on_as_it_came() -> None:
+    bundle = b"""{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Consent","id":"c","extension":[{"valueDecimal":1.5,"valueInteger":7,"valueBoolean":true}]}}]}"""
+    (consent,) = read(bundle, "fhir_roster").records
+    assert isinstance(consent, RawResource)
+    assert consent.content["extension"] == [{"valueDecimal": 1.5, "valueInteger": 7, "valueBoolean": True}]
+
+
 def test_fhir_panels_and_roles() -> None:
     bundle = b"""{"resourceType":"Bundle","type":"collection","entry":[
      {"resource":{"resourceType":"Practitioner","id":"d","name":[{"family":"Mbeki"}]}},
