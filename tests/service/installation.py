@@ -336,9 +336,9 @@ class Installation:
         return ClientRef(self.engine.locator.ref("client", ORG, person.number))
 
     def alert_of(self, number: str, person: Person) -> RowMapping:
-        """The one alert that this booking of this client has."""
+        """The one alert that this booking of this client has, apart from what takes it back."""
         link = self.engine.locator.ref("link", self.booking(number), self.client(person))
-        (found,) = self.rows(_tables.alert, link=link)
+        (found,) = (row for row in self.rows(_tables.alert, link=link) if row["kind"] != "retraction")
         return found
 
     def verified(self) -> Verification:
