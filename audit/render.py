@@ -121,4 +121,6 @@ def _text(cell: Any, names: Mapping[str, str]) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """On one line, and never a formula."""
+    flat = "".join(letter if letter.isprintable() else " " for letter in cell)
+    return f"'{flat}" if flat.lstrip().startswith(("=", "+", "-", "@")) else flat

@@ -296,9 +296,9 @@ def continued(proof: str, older: str, keys: str) -> tuple[Head, Head]:
 
 def _climb(leaf: bytes, at: int, size: int, steps: list[bytes]) -> bytes:
     """The root over `leaf`, taking siblings from the end of `steps` (RFC 6962, 2.1.1)."""
-    if size == 1 or not steps:
+    if size == 1:
         return leaf
-    sibling, half = steps.pop(), 1 << ((size - 1).bit_length() - 1)
+    sibling, half = _last(steps), 1 << ((size - 1).bit_length() - 1)
     if at < half:
         return _node(_climb(leaf, at, half, steps), sibling)
     return _node(sibling, _climb(leaf, at - half, size - half, steps))
@@ -306,15 +306,21 @@ def _climb(leaf: bytes, at: int, size: int, steps: list[bytes]) -> bytes:
 
 def _climb_both(old: int, new: int, steps: list[bytes], whole: bytes) -> tuple[bytes, bytes]:
     """Both roots from a consistency proof (RFC 6962, 2.1.2). `whole`: the old root, while the subtree is all of the old log."""
-    if old == new or not steps:
-        same = whole or (steps.pop() if steps else b"")
+    if old == new:
+        same = whole or _last(steps)
         return same, same
-    sibling, half = steps.pop(), 1 << ((new - 1).bit_length() - 1)
+    sibling, half = _last(steps), 1 << ((new - 1).bit_length() - 1)
     if old <= half:
         before, after = _climb_both(old, half, steps, whole)
         return before, _node(after, sibling)
     before, after = _climb_both(old - half, new - half, steps, b"")
     return _node(sibling, before), _node(sibling, after)
+
+
+def _last(steps: list[bytes]) -> bytes:
+    if not steps:
+        raise Untrue("the proof is too short")
+    return steps.pop()
 
 
 def _node(left: bytes, right: bytes) -> bytes:

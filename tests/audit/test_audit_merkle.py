@@ -106,6 +106,13 @@ def test_an_inclusion_proof_holds_for_its_leaf_and_place_only(size: int, data: s
         assert not merkle.verify_inclusion(leaf, position, size, _flipped(proof, data), root)
 
 
+@pytest.mark.parametrize("size", [2, 3, 7, 8])
+def test_a_root_does_not_pass_for_a_leaf(size: int) -> None:
+    root = slow_root(ENTRIES[:size])
+    assert not merkle.verify_inclusion(root, 0, size, (), root)
+    assert not merkle.verify_inclusion(root, size - 1, size, (), root)
+
+
 @given(st.integers(1, 120), st.data())
 def test_a_consistency_proof_holds_for_its_two_trees_only(new: int, data: st.DataObject) -> None:
     entries = [n.to_bytes(2, "big") for n in range(new)]

@@ -277,6 +277,37 @@ def test_proofs_of_all_small_trees_hold_and_do_not_stretch() -> None:
             assert not steps
 
 
+def test_a_proof_of_another_length_is_refused(grow: Grow, database: Database, log: AuditLog) -> None:
+    """Also when what is there folds to the root: a proof has one form."""
+    first = grow([5])
+    grow([6])
+    with database.read() as conn:
+        inclusion, growth = inclusion_file(conn, log, 3), consistency_file(conn, log, first)
+        line = entry_line(conn, 3)
+    extra = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    for longer in (
+        inclusion.replace("index 3\n", f"index 3\n{extra}\n"),
+        inclusion.replace("\n\n", f"\n{extra}\n\n", 1),
+    ):
+        with pytest.raises(Untrue):
+            verifier.included(line, longer, KEY)
+    for longer in (growth.replace("old 5\n", f"old 5\n{extra}\n"), growth.replace("\n\n", f"\n{extra}\n\n", 1)):
+        with pytest.raises(Untrue):
+            verifier.continued(longer, first, KEY)
+    head, _, note = inclusion.partition("\n\n")
+    with pytest.raises(Untrue, match="too short"):
+        verifier.included(line, "\n".join(head.split("\n")[:-1]) + "\n\n" + note, KEY)
+    with pytest.raises(Untrue, match="too short"):
+        verifier.continued("old 5\n\n" + growth.partition("\n\n")[2], first, KEY)
+
+
+def test_one_root_signed_for_two_sizes_is_not_growth() -> None:
+    root = root_of(leaf_hash(bytes([n])) for n in range(4))
+    older, newer = (sign(TreeHead(size, root), SIGNER) for size in (4, 8))
+    with pytest.raises(Untrue):
+        verifier.continued("old 4\n\n" + newer, older, KEY)
+
+
 def test_it_runs_alone(tmp_path: Path, grow: Grow, exported: Lines) -> None:
     """As the compliance officer runs it: one file, in an empty folder, with nothing of the product on the path."""
     anchor, note = grow([30]), grow([12])
