@@ -27,16 +27,26 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def settled_on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> tuple[Path, str, str]:
+def hasty_postgres(postgres_server: str) -> str:
+    """No test pulls the plug of the database's own machine, so it need not wait for the disk."""
+    admin = Database(postgres_server)
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("ALTER SYSTEM SET fsync = off"))
+        conn.execute(text("SELECT pg_reload_conf()"))
+    admin.close()
+    return postgres_server
+
+
+@pytest.fixture(scope="session")
+def settled_on_postgres(tmp_path_factory: pytest.TempPathFactory, hasty_postgres: str) -> tuple[Path, str, str]:
     """The same on PostgreSQL: the home, the server and the name of the database, to be copied both."""
     name = "settled"
-    _hurry(postgres_server)
-    _create(postgres_server, name)
+    _create(hasty_postgres, name)
     home = tmp_path_factory.mktemp("settled-pg") / "home"
-    make(home, database=_url(postgres_server, name))
+    make(home, database=_url(hasty_postgres, name))
     with opened(home) as installation:
         installation.settle_in()
-    return home, postgres_server, name
+    return home, hasty_postgres, name
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -75,15 +85,6 @@ def _create(server: str, name: str, template: str = "template0") -> None:
     admin = Database(server)
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    admin.close()
-
-
-def _hurry(server: str) -> None:
-    """No test pulls the plug of the database's own machine, so it need not wait for the disk."""
-    admin = Database(server)
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("ALTER SYSTEM SET fsync = off"))
-        conn.execute(text("SELECT pg_reload_conf()"))
     admin.close()
 
 
