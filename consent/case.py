@@ -81,8 +81,9 @@ class Case:
         )
 
     def _named(self, entries: tuple[RecipientEntry, ...] | None) -> bool:
+        """A restriction that names nobody is one on everybody."""
         recipient = self.request.recipient
-        return entries is None or any(bites(e, recipient, self.tables, self.policy) for e in entries)
+        return not entries or any(bites(e, recipient, self.tables, self.policy) for e in entries)
 
     def drop_what_nobody_holds(self) -> None:
         """Where no programme is a Part 2 programme, the whole envelope does not include SUD detail."""

@@ -95,8 +95,9 @@ def _proceedings(book: RuleBook, at: ProgrammeCase, outcome: Outcome) -> None:
 
 def _orders(book: RuleBook, at: ProgrammeCase, outcome: Outcome) -> list[Rule]:
     refused: list[Rule] = []
+    org = at.request.recipient.org_id
     for order in at.request.context.court_orders:
-        if at.programme.id not in order.program_ids or order.recipient_org_id != at.request.recipient.org_id:
+        if org is None or order.recipient_org_id != org or at.programme.id not in order.program_ids:
             continue
         rule = book.first(
             Stage.ORDER, OrderCase(at, order, at.kind, at.purpose, at.part2, at.policy, at.as_of), at.policy

@@ -188,3 +188,26 @@ def load_rulebook(profile: str = COUNTY, overrides: Mapping[str, Any] | None = N
     Order of settings: federal floor < profile < state overlay < `overrides` < a request's own `policy`.
     """
     return RuleBook(packaged(), profile, overrides or {})
+
+
+def parse_rulebook(text: str | bytes) -> RuleBook:
+    """Read a rule book that an officer keeps as a YAML (or JSON) file, a draft for instance. Raises ConfigError.
+
+    Keys: `profile`, `overrides` and `book`, all optional. Without a `book` of its own the packaged one is meant, so a
+    draft that only changes settings holds nothing else.
+    """
+    try:
+        raw = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
+        raise ConfigError("rule book: the file is not YAML") from fault
+    if not isinstance(raw, dict) or set(raw) - {"profile", "overrides", "book"}:
+        raise ConfigError("rule book: the file may hold profile, overrides and book, and nothing else")
+    book, overrides = raw.get("book", packaged()), raw.get("overrides") or {}
+    if not isinstance(book, dict) or not isinstance(overrides, dict):
+        raise ConfigError("rule book: book and overrides must each be a table")
+    return RuleBook(book, str(raw.get("profile", COUNTY)), overrides)
+
+
+def write_rulebook(book: RuleBook) -> str:
+    """A whole rule book as YAML, to edit or to keep; `parse_rulebook` reads it back to the same hash."""
+    return yaml.safe_dump(book.raw, sort_keys=False, allow_unicode=True, width=120)

@@ -72,6 +72,8 @@ GATES = [
     deny("opt-out on its last day", scene(STAFF, client={"opt_outs": [{"scope": "alerts", "from": "2026-01-01", "until": "2026-03-10"}]}), "OPTED_OUT"),
     deny("restriction on the whole", scene(STAFF, client={"restrictions": [restriction()]}), "RESTRICTION_AGREED", obligations=set()),
     deny("restriction naming an organisation reaches it through an exchange", scene(DOCTOR | {"via": EXCHANGE}, consents=[consent()], client={"restrictions": [restriction(recipients=NAMES_CLINIC)]}), "RESTRICTION_AGREED"),
+    deny("restriction naming nobody", scene(STAFF, client={"restrictions": [restriction(recipients=[])]}), "RESTRICTION_AGREED"),
+    permit("restriction naming another", scene(STAFF, client={"restrictions": [restriction(recipients=[{"kind": "person", "id": "u-x"}])]}), "HIPAA_INTERNAL_TPO"),
     deny("restriction naming the exchange", scene(DOCTOR | {"via": EXCHANGE}, client={"restrictions": [restriction(recipients=[{"kind": "intermediary", "id": "org-hie"}])]}), "RESTRICTION_AGREED"),
     deny("restriction naming a class", scene(DOCTOR, consents=[consent()], client={"restrictions": [restriction(recipients=[{"kind": "class", "id": "outside_providers"}])]}), "RESTRICTION_AGREED"),
     permit("restriction does not reach custody purposes", scene(SERGEANT, client={"restrictions": [restriction()]}, consents=[consent(type="hipaa_authorization", recipients=[{"kind": "org", "id": "org-sheriff"}], purposes=["CUSTODY"])]), "HIPAA_CONSENT"),

@@ -90,6 +90,7 @@ PROCEEDINGS = [
     permit("Part 2 consent for the proceeding", scene(COURT, SUD, consents=[consent(type="proceedings", purposes=["LEGAL"], recipients=[{"kind": "org", "id": "org-court"}])]), "PROCEEDINGS_CONSENT", obligations={"COUNSEL_APPROVAL", "PART2_NOTICE_2_32", "CONSENT_COPY_2_32B", "ACCOUNT_P2_2_25"}),
     deny("any other consent", scene(COURT, consents=[consent(purposes=["LEGAL"], recipients=[{"kind": "org", "id": "org-court"}])]), "PROCEEDINGS_SEPARATE_CONSENT"),
     redact("an order's fields are not widened by a consent", scene(COURT, consents=[consent(type="proceedings", purposes=["LEGAL"], recipients=[{"kind": "org", "id": "org-court"}])], context={"court_orders": [order("hipaa_order", "org-court", "mh")]}), "HIPAA_COURT_ORDER", fields={"match.fact", "clinical.attendance"}, relied=set()),
+    deny("an order that names no organisation names nobody", scene(COURT | {"org_id": None}, context={"court_orders": [order("hipaa_order", "org-court", "mh") | {"recipient_org_id": None}]}), "BACKFLOW_PROHIBITED"),
     redact("two orders together", scene(COURT, context={"court_orders": [order("hipaa_order", "org-court", "mh"), order("hipaa_order", "org-court", "mh", id="o-2", fields=["client.name"])]}), "HIPAA_COURT_ORDER", fields={"match.fact", "clinical.attendance", "client.name"}),
 ]
 

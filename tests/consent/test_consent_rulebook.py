@@ -10,7 +10,7 @@ import pytest
 
 from config.errors import ConfigError
 from consent import COUNTY, FLOOR, RuleBook, decide, load_rulebook
-from consent.rulebook import packaged
+from consent.rulebook import packaged, parse_rulebook, write_rulebook
 from tests.consent.scenes import STAFF, scene
 
 BOOK = load_rulebook(FLOOR)
@@ -158,3 +158,36 @@ def test_a_denying_rule_is_not_lifted_by_its_dates() -> None:
         _rules(raw, "recipient")[1]["effective"] = {"from": "2003-04-14", "until": "2004-01-01"}
 
     assert decide(scene(STAFF | {"verified": False}), changed(over)).reason_codes == ("RECIPIENT_UNVERIFIED",)
+
+
+def test_a_book_on_file_is_the_same_book() -> None:
+    for book in (BOOK, load_rulebook(COUNTY, {"max_booking_age_hours": 48, "alert_fields_internal": ["match.fact"]})):
+        again = parse_rulebook(write_rulebook(book))
+        assert (again.hash, again.version, again.rules) == (book.hash, book.version, book.rules)
+
+
+def test_a_draft_may_hold_only_what_it_changes() -> None:
+    draft = parse_rulebook("profile: federal-floor\noverrides: {honour_opt_out: false}\n")
+    assert draft.hash == load_rulebook(FLOOR, {"honour_opt_out": False}).hash
+    assert parse_rulebook("{}").hash == load_rulebook().hash
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "- 1",
+        "profile: [",
+        "mood: good",
+        "book: 3",
+        "overrides: [1]",
+        "book: {}",
+        b"\xff\xfe\x00",
+        "profile: lenient",
+        "overrides: {3: 4}",
+        "book: {rules: {version: 1}}",
+    ],
+)
+def test_a_file_that_is_no_book(text: str | bytes) -> None:
+    with pytest.raises(ConfigError):
+        parse_rulebook(text)
