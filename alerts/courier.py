@@ -165,11 +165,16 @@ class Courier:
 
 def outcome_of(fault: WarmlinkError) -> Outcome:
     """What an error of the tree means for the queue: its class says what to do next."""
-    code = fault.code if isinstance(fault, ChannelFault) else type(fault).__name__
+    code = fault.code if isinstance(fault, ChannelFault) else _snake(type(fault).__name__)
     if isinstance(fault, ChannelDown):
         return TryLater(code, fault.not_before)
     # Broken protection is for a person to mend; then the entry goes by itself. Nothing was sent and nothing is lost.
     return TryLater(code) if isinstance(fault, Retry | ChannelUnsafe) else Dead(code)
+
+
+def _snake(name: str) -> str:
+    """NoUsableKey as no_usable_key: the form that codes have everywhere."""
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
 def _mark_withdrawn(conn: Connection, ref: AlertRef, now: datetime) -> None:

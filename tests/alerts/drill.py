@@ -1,10 +1,10 @@
 """Kill the courier without warning, over and over, and count what was lost and what was seen twice.
 
-    python -m tests.alerts.drill --rounds 1500                        (SQLite, in a temporary folder)
-    python -m tests.alerts.drill --rounds 1500 --database postgresql://...
+    python -m tests.alerts.drill --kills 1500                        (SQLite, in a temporary folder)
+    python -m tests.alerts.drill --kills 1500 --database postgresql://...
 
-Each round starts a process that queues one alert in the decision's transaction and works the outbox, and which sends
-itself SIGKILL: in half of the rounds at a chosen step (before the queueing commits, in prepare, before and after
+Each round starts a process that queues one alert in the decision's transaction, works the outbox, and sends itself
+SIGKILL: in half of the rounds at a chosen step (before the queueing commits, in prepare, before and after
 the send, inside the settling transaction), in the other half at a random moment. A last process, which lives, finishes.
 """
 
@@ -142,20 +142,21 @@ def put(conn: Connection, ref: str, now: datetime) -> None:
         enqueue(conn, f"{channel[0]}{ref[1:]}", AlertRef(ref), channel, now=now)
 
 
-def drill(url: str, rounds: int, seed: int, maildir: Path) -> Report:
-    """Run the rounds and the last one, and count."""
+def drill(url: str, kills: int, seed: int, maildir: Path) -> Report:
+    """Go on until `kills` processes were killed, let the last one live, and count."""
     chance = random.Random(seed)
-    killed = 0
+    killed, number = 0, 0
     with counting_sink(maildir) as (sink, arrivals), Nursery() as children:
-        for number in range(1, rounds + 1):
+        while killed < kills:
+            number += 1
             mission = Mission(url, sink.port, number)
             if number % 2:
                 mission = replace(mission, step=chance.choice(STEPS), nth=chance.randint(1, 2))
             else:
-                mission = replace(mission, after=chance.uniform(0.001, 0.08))
+                mission = replace(mission, after=chance.uniform(0.001, 0.12))
             killed += children.run(mission) == -signal.SIGKILL
         for extra in (1, 20, 40):  # later and later, for entries that wait out a fault
-            children.run(Mission(url, sink.port, rounds + extra))
+            children.run(Mission(url, sink.port, number + extra))
         kept = [message_from_bytes(raw)["Message-ID"] for raw in sink.messages()]
         return count(url, kept, killed, arrivals)
 
@@ -227,7 +228,7 @@ def count(url: str, kept: list[str], killed: int, arrivals: list[None]) -> Repor
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=1500)
+    parser.add_argument("--kills", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", help="an empty PostgreSQL database; without it SQLite is used")
     parser.add_argument("--nursery", action="store_true", help=argparse.SUPPRESS)
@@ -239,7 +240,7 @@ def main() -> int:
         database = Database(url)
         upgrade(database)
         database.close()
-        report = drill(url, given.rounds, given.seed, Path(folder) / "mail")
+        report = drill(url, given.kills, given.seed, Path(folder) / "mail")
     sys.stdout.write(f"{report}\n")
     return 1 if report.lost or report.doubled else 0
 

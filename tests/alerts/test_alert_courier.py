@@ -156,6 +156,7 @@ def test_a_final_fault_is_dead_and_the_alert_stuck(
     desk.courier.run()
     assert states(database) == ("stuck", "dead")
     assert not desk.mail.taken
+    assert desk.heard[0][1] in {Dead("smtp_550"), Dead("no_usable_key")}
 
 
 def test_one_channel_that_works_is_enough(database: Database, desk: Desk, queue: Queue, now: datetime) -> None:

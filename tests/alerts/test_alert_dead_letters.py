@@ -25,7 +25,7 @@ def dead(database: Database, put_alert: PutAlert, now: datetime) -> AlertRef:
         ref = put_alert(conn, "dead")
         enqueue(conn, "e-dead", ref, "inbox", now=now)
         (taken,) = claim(conn, now=now, lease=LEASE, limit=1)
-        settle(conn, taken, Dead("NoUsableKey"), now=now, random=lambda: 0.5)
+        settle(conn, taken, Dead("no_usable_key"), now=now, random=lambda: 0.5)
         conn.execute(alert.update().values(state="stuck"))
         enqueue(conn, "e-waits", put_alert(conn, "waits"), "inbox", now=now)
     return ref
@@ -34,9 +34,9 @@ def dead(database: Database, put_alert: PutAlert, now: datetime) -> AlertRef:
 def test_the_list_says_who_and_why(database: Database, dead: AlertRef) -> None:
     with database.read() as conn:
         (entry,) = entries(conn, state="dead")
-        assert (entry.alert, entry.recipient, entry.channel, entry.code) == (dead, "s-lee", "inbox", "NoUsableKey")
+        assert (entry.alert, entry.recipient, entry.channel, entry.code) == (dead, "s-lee", "inbox", "no_usable_key")
         assert {e.ref for e in entries(conn)} == {"e-dead", "e-waits"}
-        assert [(t.channel, t.result, t.code) for t in history(conn, dead)] == [("inbox", "dead", "NoUsableKey")]
+        assert [(t.channel, t.result, t.code) for t in history(conn, dead)] == [("inbox", "dead", "no_usable_key")]
 
 
 def test_a_retry_starts_anew(database: Database, dead: AlertRef, now: datetime) -> None:
