@@ -17,6 +17,8 @@ from connectors.schema import AssignmentSource, EnrolmentSource, Mapping, Roster
 from connectors.sources import DateSource
 from records import Assignment, Enrolment, EnrolmentStatus, Flag, ProgramId, StaffId, TimeQuality
 
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""How many systems write an end that is open. A zone or a day more would carry it out of the calendar."""
 _STATUSES = {status.value: status for status in EnrolmentStatus}
 
 
@@ -87,6 +89,8 @@ class CareReader:
 
     def _moment(self, text: str, flags: list[Flag], *, whole_day: bool) -> datetime | None:
         """A moment; the end of a period that names only a day is the end of that day (FHIR R4 Period.end)."""
+        if text.startswith("9999"):
+            return _NEVER
         moment, doubt = self._time(text, self._zone)
         if doubt:
             flags.append(Flag("assignment", doubt))
@@ -129,4 +133,6 @@ def _last(text: str) -> date | None:
     if len(text) in {0, 10}:
         return _first(text)
     year, month = int(text[:4]), int(text[5:7] or 12)
+    if year == date.max.year:
+        return date.max
     return date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)

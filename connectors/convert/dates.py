@@ -173,19 +173,16 @@ def time_reader(forms: Iterable[str], *, offset_expected: bool = False) -> TimeR
     def read(text: str, zone: ZoneInfo) -> tuple[Instant | None, Doubt]:
         if not text:
             return None, ""
-        for step in steps:
-            try:
-                got = step(text)
-            except (ValueError, OverflowError):
-                return None, "impossible-time"
-            if got is not None:
-                break
-        else:
-            return None, "unreadable-time"
-        moment, whole_day = got
-        if moment.tzinfo is not None:
-            return Instant(moment, zone.key), ""
-        return _localised(moment, zone, whole_day=whole_day, offset_expected=offset_expected)
+        try:
+            for step in steps:
+                if (got := step(text)) is not None:
+                    moment, whole_day = got
+                    if moment.tzinfo is not None:
+                        return Instant(moment, zone.key), ""
+                    return _localised(moment, zone, whole_day=whole_day, offset_expected=offset_expected)
+        except (ValueError, OverflowError):  # also a time of the year 1 or 9999 that its zone moves out of the calendar
+            return None, "impossible-time"
+        return None, "unreadable-time"
 
     return read
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from connectors.convert.dates import DateReader, Span, day_reader
 from connectors.convert.names import Name, NameReader, is_formula, name_reader
-from connectors.convert.values import Reader, Values, compile_column, compile_texts, repeated, split_place, ssn_last4
+from connectors.convert.values import Reader, Values, compile_texts, repeated, split_place, ssn_last4
 from connectors.schema import Mapping
 from connectors.sources import AliasSource, DateSource
 from records import Flag, Identity
@@ -101,10 +101,13 @@ def _day(source: DateSource | None, mapping: Mapping, today: date) -> Reader:
 
 def compile_day(source: DateSource, field: str, reader: DateReader) -> Reader:
     """The reader of a day in a column."""
-    text = compile_column(source.column, source.otherwise)
+    column, otherwise = source.column, source.otherwise
 
     def read(values: Values, flags: list[Flag]) -> str:
-        day, doubt = reader(text(values, flags))
+        text = values.get(column) or values.get(otherwise)
+        if not text:
+            return ""
+        day, doubt = reader(text)
         if doubt:
             flags.append(Flag(field, doubt))
         return day

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from connectors.convert.dates import time_reader
-from connectors.convert.values import Values, compile_column, repeated
+from connectors.convert.values import Values, repeated
 from connectors.schema import Mapping
 from connectors.sources import ChargeSource, TimeSource
 from records import Charge, Instant
@@ -20,8 +20,13 @@ def moment_reader(source: TimeSource | None, mapping: Mapping) -> MomentOf:
     if source is None:
         return lambda _values, _zone: (None, "")
     read = time_reader(source.formats or mapping.times, offset_expected=source.offset == "expected")
-    text = compile_column(source.column, source.otherwise)
-    return lambda values, zone: read(text(values, []), zone)
+    column, otherwise = source.column, source.otherwise
+
+    def moment(values: Values, zone: ZoneInfo) -> tuple[Instant | None, str]:
+        text = values.get(column) or values.get(otherwise)
+        return read(text, zone) if text else (None, "")
+
+    return moment
 
 
 def charge_reader(source: ChargeSource | None) -> ChargesOf:

@@ -63,14 +63,18 @@ Texts = Callable[[Values, list[Flag]], list[str]]
 
 def compile_texts(sources: Sequence[tuple[str, Source | None]]) -> Texts:
     """One reader for many fields: plain columns are looked up in one sweep, the few others get a reader of their own."""
-    plain = [s.column if s is not None and s.is_plain else "" for _, s in sources]
+    template = [s.constant if s is not None else "" for _, s in sources]
+    plain = [(i, s.column) for i, (_, s) in enumerate(sources) if s is not None and s.is_plain]
     special = [
-        (i, compile_reader(s, field)) for i, (field, s) in enumerate(sources) if s is not None and not s.is_plain
+        (i, compile_reader(s, field))
+        for i, (field, s) in enumerate(sources)
+        if s is not None and not (s.is_plain or s.constant)
     ]
 
     def read(values: Values, flags: list[Flag]) -> list[str]:
-        get = values.get
-        texts = [get(column, "") for column in plain]
+        texts, get = template.copy(), values.get
+        for index, column in plain:
+            texts[index] = get(column, "")
         for index, reader in special:
             texts[index] = reader(values, flags)
         return texts

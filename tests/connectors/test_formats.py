@@ -404,6 +404,22 @@ def test_fhir_an_end_that_cannot_be_read_holds_the_enrolment_and_drops_the_assig
     assert ([e.status for e in entry.enrolments], entry.assignments) == ([EnrolmentStatus.ON_HOLD], ())
 
 
+@pytest.mark.parametrize("end", ["9999-12-31", "9999-12", "9999", "9999-12-31T23:59:59-07:00"])
+def test_fhir_an_end_in_the_last_year_of_the_calendar_is_none(end: str) -> None:
+    bundle = """{"resourceType":"Bundle","type":"collection","entry":[
+     {"resource":{"resourceType":"Practitioner","id":"d"}},
+     {"resource":{"resourceType":"Patient","id":"p","name":[{"family":"Bee"}]}},
+     {"resource":{"resourceType":"CareTeam","id":"t","participant":[{"member":{"reference":"Practitioner/d"},"period":{"start":"9999","end":"END"}}]}},
+     {"resource":{"resourceType":"EpisodeOfCare","id":"e","status":"active","patient":{"reference":"Patient/p"},"period":{"start":"9999","end":"END"},"team":[{"reference":"CareTeam/t"}]}}]}"""
+    (entry,) = read(bundle.replace("END", end).encode(), "fhir_roster").entries
+    (enrolment,), (assignment,) = entry.enrolments, entry.assignments
+    assert enrolment.status is EnrolmentStatus.ACTIVE
+    assert enrolment.ends is not None
+    assert enrolment.ends.year == 9999
+    assert assignment.ends is not None
+    assert assignment.ends.year == 9999
+
+
 def test_fhir_lines(sample: Sample) -> None:
     found = read(sample("fhir/Patient.ndjson"), changed("fhir_roster", lines=True))
     assert (len(found.entries), faults(found), found.pull.summary.skipped) == (5, [(6, "not-json")], 1)

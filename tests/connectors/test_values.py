@@ -59,6 +59,8 @@ def test_local_times_are_marked_exactly_where_the_clock_jumps(moment: datetime) 
         ("10/06/2026 13:00 PM", ["%m/%d/%Y %I:%M %p"], None, "impossible-time"),
         ("2026-W01-1", ["iso"], None, "unreadable-time"),
         ("2026-10-06T99:00", ["iso"], None, "impossible-time"),
+        ("0001-01-01T00:00:00+14:00", ["iso"], None, "impossible-time"),
+        ("9999-12-31T23:59:59", ["iso"], None, "impossible-time"),
         ("", ["iso"], None, ""),
     ],
 )
