@@ -77,7 +77,8 @@ def test_an_update_alerts_nobody_anew(sqlite_site: Installation) -> None:
     site.bookings(AVELINE.booked("J1", "A", charges="DUI|Driving under the influence"))
     site.bookings(AVELINE.booked("J1", "R", release_at="2026-10-06T06:00:00-04:00"), feed="second-jail")
     report = site.cycle()
-    assert (report.tally.events, report.tally.alerts, report.sent.delivered["inbox"]) == (2, 0, 0)
+    assert (report.tally.events, report.tally.alerts, report.sent.delivered["inbox"]) == (2, 1, 1)
+    assert sorted(row["kind"] for row in site.rows(tables.alert)) == ["arrest", "release"]
     assert site.count(tables.inbox_item) == 1
     assert site.rows(tables.booking)[0]["state"] == "released"
 
