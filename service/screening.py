@@ -250,7 +250,7 @@ class Recorder:
         """What this event means to this recipient, given what they heard already: an arrest, a transfer, a release, nothing."""
         said = said_to(self.conn, case.link, recipient.staff)
         in_custody = case.booking.event.custody is not Custody.RELEASED
-        kind = next_kind(self.event.kind, said, in_custody=in_custody)
+        kind = next_kind(_as_heard(self.event.kind, said), said, in_custody=in_custody)
         if kind is None or kind is AlertKind.RETRACTION:
             return
         facts = booking_facts(self.engine, case)
@@ -301,6 +301,14 @@ class Recorder:
             margin_millibits=round(row.margin * 1000),
             epoch=self.engine.linkage_key.epoch,
         )
+
+
+def _as_heard(event: EventKind, said: Sequence[AlertKind]) -> EventKind:
+    """To whoever heard nothing yet, any news of a stay that goes on is the news of the booking.
+
+    A correction may give a booking to another client, whose clinician has to hear of it as of an arrest.
+    """
+    return event if said or event in {*STATE_AFTER} else EventKind.BOOKED
 
 
 _PURGED = {"void": "cancelled", "sealed": "sealed"}

@@ -70,7 +70,7 @@ def test_one_booking_from_two_feeds_is_one_booking(site: Installation) -> None:
     assert site.count(tables.inbox_item) == 1
 
 
-def test_an_update_alerts_nobody_anew(sqlite_site: Installation) -> None:
+def test_an_update_alerts_nobody_anew_and_a_release_is_news(sqlite_site: Installation) -> None:
     site = sqlite_site
     site.bookings(AVELINE.booked("J1"))
     site.cycle()
@@ -79,7 +79,7 @@ def test_an_update_alerts_nobody_anew(sqlite_site: Installation) -> None:
     report = site.cycle()
     assert (report.tally.events, report.tally.alerts, report.sent.delivered["inbox"]) == (2, 1, 1)
     assert sorted(row["kind"] for row in site.rows(tables.alert)) == ["arrest", "release"]
-    assert site.count(tables.inbox_item) == 1
+    assert site.count(tables.inbox_item) == 2
     assert site.rows(tables.booking)[0]["state"] == "released"
 
 
