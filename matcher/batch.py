@@ -84,8 +84,10 @@ class Rows:
     @classmethod
     def of(cls, matrix: I32) -> Rows:
         """Columns of a row matrix, without copying."""
-        columns: Arrays = {f.name: matrix[:, k] for k, f in enumerate(fields(cls))}
-        return cls(**{n: c if n in POINTERS else c.view(np.uint32) for n, c in columns.items()})
+        columns: Arrays = {}
+        for k, field in enumerate(fields(cls)):
+            columns[field.name] = matrix[:, k] if field.name in POINTERS else matrix[:, k].view(np.uint32)
+        return cls(**columns)
 
     def take(self, at: NDArray[Any] | slice) -> Rows:
         return Rows(*(getattr(self, f.name)[at] for f in fields(self)))

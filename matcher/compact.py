@@ -54,18 +54,15 @@ def _stack(batches: Sequence[EncodedBatch]) -> tuple[Tables, list[Rows]]:
 
 
 def _distinct(table: NDArray[Any], keep: I32) -> tuple[NDArray[Any], I32]:
-    """Entries of `table` that `keep` names, equal ones once, in order of first use, and old pointer -> new."""
+    """Entries of `table` that `keep` names, equal ones once and in order of their bytes, and old pointer -> new."""
     mapping = np.full(len(table) + 1, -1, np.int32)
     if not len(keep):
         return table[:0], mapping
     used = np.unique(keep)
     raw = np.ascontiguousarray(table[used]).view(f"V{table.itemsize * table.shape[1]}").ravel()
     _, first, inverse = np.unique(raw, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    mapping[used] = rank[inverse]
-    return table[used[first[order]]], mapping
+    mapping[used] = inverse
+    return table[used[first]], mapping
 
 
 def compact(batch: EncodedBatch) -> EncodedBatch:

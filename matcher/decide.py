@@ -44,11 +44,13 @@ def _identified(e: Evidence) -> bool:
 
 
 def other_first_name(e: Evidence) -> bool:
-    """A twin or sibling shares everything but the first name. Like names that are both common count as different."""
+    """A twin or sibling shares everything but the first name. Like names count as different where
+    both are common, or where the middle names differ too."""
     if e.level("ssn4") == Ssn4.EXACT or e.level("middle") == Name.EXACT:
         return False
     alike = e.level("first") in {Name.CLOSE, Name.SIMILAR, Name.NICKNAME}
-    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (alike and e.evidence("first") < 0)
+    other_middle = e.level("middle") in {Name.DIFFER, Name.OTHER_INITIAL}
+    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (alike and (other_middle or e.evidence("first") < 0))
 
 
 def other_birth_date(e: Evidence) -> bool:

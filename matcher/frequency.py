@@ -22,8 +22,8 @@ from matcher.model import Model
 F64 = NDArray[np.float64]
 SAMPLE = 200_000
 """Pairs compared to measure u of the levels that do not follow a value's frequency."""
-PSEUDO = 100.0
-"""Weight of the model's u in that measurement, in pairs."""
+PSEUDO = 2.0
+"""Agreements that the model's u counts for: a level too rare for the sample keeps the model's order of magnitude."""
 OUTSIDE = 500.0
 """Weight of a name's commonness class, in clients."""
 UNLISTED = 15
@@ -171,7 +171,8 @@ def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model) -> tup
         counts = np.bincount(seen[FIELD_NUMBER[each.field]], minlength=len(FIELDS[each.field])).astype(np.float64)
         for part in PARTITIONS[each.field]:
             levels = list(part)
-            u[levels] = (counts[levels] + PSEUDO * u[levels] / u[levels].sum()) / (counts[levels].sum() + PSEUDO)
+            u[levels] = (counts[levels] + PSEUDO) / (counts[levels].sum() + PSEUDO / u[levels])
+            u[levels] /= u[levels].sum()
         found.append(u)
     return tuple(found)
 
