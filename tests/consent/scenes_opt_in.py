@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from consent import COUNTY
 from tests.consent.scenes import (
+    ANALYST,
+    AUDITOR,
     COUNSELOR,
     COUNTY_STAFF,
     DOCTOR,
+    MH,
     PARAMEDIC,
+    PATIENT,
     STAFF,
     SUD,
+    UNIT,
     broken_glass,
     consent,
     denial,
@@ -47,6 +52,10 @@ OPT_IN = [
     redact("a glass opens what no consent covers and no denial closes", scene(STAFF, consents=[LAKE | {"info": ["match.fact"]}, denial(info=["booking.charges"])], context={"break_glass": broken_glass("u-mh")}), "BREAK_GLASS_INTERNAL", "EXPLICIT_DENY", "HIPAA_CONSENT", profile=COUNTY, relied={"k-1"}),
     permit("outside nothing changes", scene(DOCTOR, consents=[consent()]), "HIPAA_CONSENT", profile=COUNTY),
     permit("an emergency needs no consent", scene(PARAMEDIC, context={"emergency": emergency()}), "HIPAA_EMERGENCY", profile=COUNTY),
+    permit("linkage needs no consent", scene(UNIT | {"org_id": "org-lake"}, MH, SUD), "INTERNAL_OPERATIONS", profile=COUNTY),
+    permit("nor does an audit", scene(AUDITOR | {"org_id": "org-lake"}, MH, SUD), "AUDIT_INTERNAL", profile=COUNTY),
+    permit("nor does the client", scene(PATIENT), "RIGHT_OF_ACCESS", profile=COUNTY),
+    permit("nor do counts", scene(ANALYST), "DEIDENTIFIED", profile=COUNTY),
     permit("a county may opt out of opting in", scene(STAFF, policy={"internal_alert_requires_consent": False}), "HIPAA_INTERNAL_TPO", profile=COUNTY),
 ]
 

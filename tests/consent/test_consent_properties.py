@@ -16,7 +16,7 @@ from tests.consent.scenes import DOCTOR, MH, SUD, Raw, consent, scene
 
 BOOK = load_rulebook(FLOOR)
 COUNTY_BOOK = load_rulebook(COUNTY)
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=80, deadline=None)
 
 
 def fields(request: Raw) -> set[str]:
