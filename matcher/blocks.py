@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matcher.batch import I32
 from matcher.hashing import U32, U64
-from matcher.passes import PASSES, slot_ranges
+from matcher.passes import PASSES, Pass, slot_ranges
 
 _ROW = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -55,6 +55,12 @@ def _sorted(parts: list[U64]) -> U64:
     return joined
 
 
+def _split(ranked: U64) -> tuple[I32, I32]:
+    """Both halves of the distinct words of a sorted list."""
+    distinct = ranked[np.concatenate(([True], ranked[1:] != ranked[:-1]))] if len(ranked) else ranked
+    return (distinct >> _ROW).astype(np.int32), (distinct & _LOW).astype(np.int32)
+
+
 class BlockIndex:
     """All passes over one roster."""
 
@@ -71,20 +77,24 @@ class BlockIndex:
 
     def pairs(self, blocks: U32) -> tuple[I32, I32, tuple[PassReport, ...]]:
         """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report."""
-        found: list[U64] = []
-        reports = []
-        for held, (each, lo, hi) in zip(self._passes, slot_ranges(), strict=True):
-            held.settle()
-            asked = np.flatnonzero(blocks[:, lo:hi])
-            asking = (asked // (hi - lo)).astype(np.uint64)
-            keys = blocks[:, lo:hi].ravel()[asked].astype(np.uint64) << _ROW
-            pairs, blocked, dropped = _lookup((held.base, held.overlay), asking, keys, each.cap)
-            found.append(pairs)
-            reports.append(PassReport(each.name, len(pairs), blocked, dropped))
-        every = _sorted(found)
-        distinct = every[np.concatenate(([True], every[1:] != every[:-1]))] if len(every) else every
-        i = (distinct >> _ROW).astype(np.int32)
-        return i, (distinct & _LOW).astype(np.int32), tuple(reports)
+        found = [self._ask(held, blocks, span) for held, span in zip(self._passes, slot_ranges(), strict=True)]
+        i, j = _split(_sorted([pairs for pairs, _ in found]))
+        return i, j, tuple(report for _, report in found)
+
+    def pairs_by_pass(self, blocks: U32) -> dict[str, tuple[I32, I32]]:
+        """The same for each pass alone."""
+        spans = zip(self._passes, slot_ranges(), strict=True)
+        return {span[0].name: _split(_sorted([self._ask(held, blocks, span)[0]])) for held, span in spans}
+
+    @staticmethod
+    def _ask(held: _Sorted, blocks: U32, span: tuple[Pass, int, int]) -> tuple[U64, PassReport]:
+        each, lo, hi = span
+        held.settle()
+        asked = np.flatnonzero(blocks[:, lo:hi])
+        asking = (asked // (hi - lo)).astype(np.uint64)
+        keys = blocks[:, lo:hi].ravel()[asked].astype(np.uint64) << _ROW
+        pairs, blocked, dropped = _lookup((held.base, held.overlay), asking, keys, each.cap)
+        return pairs, PassReport(each.name, len(pairs), blocked, dropped)
 
     def nbytes(self) -> int:
         return sum(p.base.nbytes + p.overlay.nbytes + sum(f.nbytes for f in p.fresh) for p in self._passes)

@@ -50,7 +50,9 @@ def other_first_name(e: Evidence) -> bool:
         return False
     alike = e.level("first") in {Name.CLOSE, Name.SIMILAR, Name.NICKNAME}
     other_middle = e.level("middle") in {Name.DIFFER, Name.OTHER_INITIAL}
-    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (alike and (other_middle or e.evidence("first") < 0))
+    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (
+        alike and (other_middle or e.evidence("first") < 0)
+    )
 
 
 def other_birth_date(e: Evidence) -> bool:

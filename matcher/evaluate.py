@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from matcher.batch import EncodedBatch
+from matcher.index import RosterIndex
 from matcher.verdict import Verdict
 
 
@@ -78,3 +82,133 @@ def accuracy(found: Sequence[Found], truth: Collection[tuple[str, str]]) -> Accu
     threshold, best = max(points, key=lambda p: (p[1].f1, p[0]), default=(1.0, measure((), truth)))
     sure = max((m.recall for _, m in points if m.precision >= 0.99), default=0.0)
     return Accuracy(measure(alerts, truth), measure(looked, truth), best, threshold, sure)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its 95 % confidence interval (Wilson, 1927), which holds for small groups too."""
+
+    hits: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.total if self.total else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        if not self.total:
+            return 0.0, 1.0
+        z, n, p = 1.959964, self.total, self.share
+        centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRate:
+    """How one group of people fares: true links found, and alerts that were right."""
+
+    group: str
+    recall: Rate
+    precision: Rate
+
+
+def by_group(
+    found: Sequence[Found], truth: Collection[tuple[str, str]], group_of: Mapping[str, str]
+) -> tuple[GroupRate, ...]:
+    """Recall and precision at ALERT for each group of bookings; `group_of` maps a booking to its group."""
+    alerts = {(b, c) for b, c, v, _ in found if v is Verdict.ALERT}
+    true = set(truth)
+    rates = []
+    for group in sorted(set(group_of.values())):
+        mine = {pair for pair in true if group_of.get(pair[0]) == group}
+        told = {pair for pair in alerts if group_of.get(pair[0]) == group}
+        rates.append(GroupRate(group, Rate(len(mine & alerts), len(mine)), Rate(len(told & true), len(told))))
+    return tuple(rates)
+
+
+@dataclass(frozen=True, slots=True)
+class PassCompleteness:
+    """What one blocking pass contributes: true pairs it finds, those that no other pass finds, and its cost."""
+
+    name: str
+    found: int
+    alone: int
+    pairs: int
+
+
+def completeness(
+    pairs_by_pass: Mapping[str, Collection[tuple[str, str]]], truth: Collection[tuple[str, str]]
+) -> tuple[tuple[PassCompleteness, ...], Measure]:
+    """Each pass's contribution, and the candidate set as a whole against the truth."""
+    true = set(truth)
+    hits = {name: true & set(pairs) for name, pairs in pairs_by_pass.items()}
+    rows = []
+    for name, mine in hits.items():
+        others = set().union(*(found for other, found in hits.items() if other != name))
+        rows.append(PassCompleteness(name, len(mine), len(mine - others), len(set(pairs_by_pass[name]))))
+    return tuple(rows), measure(set().union(*map(set, pairs_by_pass.values())), true)
+
+
+def candidates_by_pass(
+    bookings: EncodedBatch, booking_ids: Sequence[str], index: RosterIndex
+) -> dict[str, set[tuple[str, str]]]:
+    """(booking, client) pairs that each blocking pass proposes."""
+    person = bookings.person_of_row()
+    found: dict[str, set[tuple[str, str]]] = {}
+    for name, (i, j) in index.pairs_by_pass(bookings).items():
+        clients = index.people_of(j).tolist()
+        found[name] = {(booking_ids[b], index.ref_of(c)) for b, c in zip(person[i].tolist(), clients, strict=True)}
+    return found
+
+
+def error_class(levels: Mapping[str, str]) -> str:
+    """What kind of error a wrong or missed link is, from its agreement levels."""
+    first, last, dob = levels.get("first", ""), levels.get("last", ""), levels.get("dob", "")
+    if dob == "exact" and last in {"exact", "part", "close"} and first in {"differ", "other_initial"}:
+        return "twin or sibling"
+    if first in {"exact", "nickname"} and last in {"exact", "part"} and dob in {"differ", "other_partial"}:
+        return "namesake, parent or child"
+    if "swapped" in {first, last} or dob == "day_month_swapped":
+        return "swap"
+    if first == "differ" and last == "differ":
+        return "other name"
+    if "missing" in {first, last, dob} or dob == "partial":
+        return "too little known"
+    if {first, last} & {"close", "similar", "part", "nickname"} or dob in {"digit", "two_parts"}:
+        return "typo or variant"
+    return "same facts"
+
+
+def errors(
+    found: Sequence[Found], truth: Collection[tuple[str, str]], levels: Mapping[tuple[str, str], Mapping[str, str]]
+) -> dict[tuple[str, str], int]:
+    """How many errors of each (kind, class): false alerts, and true pairs below ALERT or never proposed."""
+    alerts, true = {(b, c) for b, c, v, _ in found if v is Verdict.ALERT}, set(truth)
+    counts: dict[tuple[str, str], int] = {}
+    for kind, pairs in (("false alert", alerts - true), ("missed", true - alerts)):
+        for pair in pairs:
+            name = error_class(levels[pair]) if pair in levels else "never proposed"
+            counts[kind, name] = counts.get((kind, name), 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1])))
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """A range of stated probability and how often links in it were true."""
+
+    low: float
+    high: float
+    stated: float
+    true: Rate
+
+
+def calibration(found: Sequence[Found], truth: Collection[tuple[str, str]], edges: Sequence[float]) -> tuple[Bin, ...]:
+    """Stated probability against the share of true links, for each range between `edges`."""
+    true = set(truth)
+    bins = []
+    for low, high in pairwise(edges):
+        inside = [(b, c, p) for b, c, _, p in found if low <= p < high or (p == high == edges[-1])]
+        stated = sum(p for *_, p in inside) / len(inside) if inside else float("nan")
+        bins.append(Bin(low, high, stated, Rate(sum((b, c) in true for b, c, _ in inside), len(inside))))
+    return tuple(bins)

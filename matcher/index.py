@@ -127,6 +127,15 @@ class RosterIndex:
             i, j = i[live], j[live]
         return Candidates(i, j, report)
 
+    def pairs_by_pass(self, bookings: EncodedBatch) -> dict[str, tuple[I32, I32]]:
+        """Row pairs that each blocking pass proposes by itself, for evaluation."""
+        self._accept(bookings.header)
+        found = {}
+        for name, (i, j) in self._blocks.pairs_by_pass(bookings.blocks).items():
+            live = self._refs.alive[self._person.values[j]]
+            found[name] = (i[live], j[live])
+        return found
+
     def same_names(self, tables: Tables) -> I32:
         """For each entry of another name table the equal entry of this roster's, or -1."""
         return self._known["name_filters"].find(_name_prints(tables))
