@@ -57,7 +57,11 @@ class Transport(Protocol):
     """Asks a source for what is new. Raises only the errors of `connectors.errors`."""
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[Delivery]:
-        """Deliveries after `cursor`, oldest first. A delivery that is not acknowledged comes again."""
+        """Deliveries after `cursor`, oldest first. A delivery that is neither acknowledged nor refused comes again.
+
+        Where a cursor counts on (pages, queries), the poll ends at such a delivery, so that no later cursor can be
+        stored that steps over it.
+        """
         ...
 
 
@@ -70,6 +74,11 @@ class MemoryDelivery:
     name: str = "memory"
     acknowledged: bool = False
     refused: str = ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the caller is done with it, either way."""
+        return self.acknowledged or bool(self.refused)
 
     @property
     def size(self) -> int:

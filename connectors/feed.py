@@ -51,11 +51,19 @@ class FolderFeed(Strict):
     complete: Literal["settled", "marker"] = "settled"
     settle_seconds: float = Field(default=10, ge=0)
     marker: str = ".done"
+    afterwards: Literal["move", "delete"] = "move"
     order: Literal["modified", "name"] = "modified"
 
     def transport(self, _secrets: Secrets) -> Transport:
-        settle = timedelta(seconds=self.settle_seconds)
-        return FolderDrop(self.path, self.pattern, self.complete, settle, self.marker, self.order)
+        return FolderDrop(
+            self.path,
+            self.pattern,
+            self.complete,
+            timedelta(seconds=self.settle_seconds),
+            self.marker,
+            self.order,
+            afterwards=self.afterwards,
+        )
 
 
 class SftpFeed(Strict):

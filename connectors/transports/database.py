@@ -53,7 +53,10 @@ class SqlQuery:
             for number, row in enumerate(rows, start=1):
                 here = self._mark(row, number)
                 if len(lines) >= self.batch and here != mark and mark is not None:
-                    yield _delivery(lines, mark)
+                    delivery = _delivery(lines, mark)
+                    yield delivery
+                    if not delivery.settled:
+                        return
                     lines = []
                 mark = here
                 lines.append(json.dumps({name: _plain(value) for name, value in row.items()}).encode() + b"\n")

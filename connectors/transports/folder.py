@@ -69,6 +69,8 @@ class FolderDrop:
     marker: str = ".done"
     order: Literal["modified", "name"] = "modified"
     unfinished: tuple[str, ...] = UNFINISHED
+    afterwards: Literal["move", "delete"] = "move"
+    """What becomes of a file that is acknowledged. `done/` holds names and birth dates until somebody empties it."""
     _seen: dict[str, tuple[_Print, datetime]] = field(default_factory=dict)
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[FolderDelivery]:  # noqa: ARG002 - what is left in the folder is the cursor
@@ -80,10 +82,17 @@ class FolderDrop:
         self._seen = {name: self._first_seen(name, mark, now) for name, mark in found.items()}
         whole = [name for name, mark in found.items() if self._is_whole(name, mark, now, found)]
         whole.sort(key=lambda name: (found[name].modified if self.order == "modified" else 0, name))
+        closed: FeedRejected | None = None
         for name in whole:
-            delivery = self._delivery(name)
+            try:
+                delivery = self._delivery(name)
+            except FeedRejected as error:
+                closed = error  # the other files are read first, then somebody is told
+                continue
             if delivery is not None:
                 yield delivery
+        if closed is not None:
+            raise closed
 
     def _candidates(self) -> dict[str, _Print]:
         prints: dict[str, _Print] = {}
@@ -180,8 +189,13 @@ class FolderDelivery:
         return stream
 
     def acknowledge(self) -> None:
-        """Move the file to `done/`. Records of a file that is moved are committed; a file that is not moved comes again."""
-        self._move("done")
+        """Move the file to `done/`, or delete it. A file that is still in the folder comes again.
+
+        A file is deleted from `done/`, where it can be looked at again first: never one that was not read.
+        """
+        target = self._move("done")
+        if target is not None and self._folder.afterwards == "delete":
+            target.unlink(missing_ok=True)
 
     def refuse(self, reason: str) -> None:
         """Move the file to `refused/`, with the reason beside it."""

@@ -49,8 +49,9 @@ class JsonPages:
                 following = next_address(address, link) if link else ""
                 if following in seen:
                     raise FeedMalformed(f"the pages form a loop: page {number} leads back")
-                yield MemoryDelivery(body, walk.after(following, self.overlap), name=f"page {number}")
-                if not following:
+                delivery = MemoryDelivery(body, walk.after(following, self.overlap), name=f"page {number}")
+                yield delivery
+                if not (following and delivery.settled):
                     return
                 address = following
         raise FeedMalformed(f"there are more than {self.max_pages} pages")

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import asyncssh
 
@@ -74,9 +74,17 @@ class SftpDrop:
             for remote in sorted(listed, key=lambda r: (r.modified, r.name)):
                 if remote.mark in read or remote.modified > (now - self.settle).timestamp():
                     continue
-                content = loop.run(self._download(remote))
-                read.add(remote.mark)
-                yield SftpDelivery(content, _token(read), self._label(remote, content), drop=self, remote=remote)
+                delivery = self._delivery(remote, loop, read | {remote.mark})
+                yield delivery
+                if delivery.settled:
+                    read.add(remote.mark)
+
+    def _delivery(self, remote: _Remote, loop: _Loop, read: set[str]) -> SftpDelivery:
+        """A file that is too large is delivered too, only to be refused: it must not keep the others from being read."""
+        large = remote.size > self.max_megabytes * _MEGABYTE
+        content = b"" if large else loop.run(self._download(remote))
+        fault = f"the file is larger than {self.max_megabytes} MB" if large else ""
+        return SftpDelivery(content, _token(read), self._label(remote, content), drop=self, remote=remote, fault=fault)
 
     def _label(self, remote: _Remote, content: bytes) -> str:
         return safe_name(self.pattern, remote.name, sha256(content).hexdigest())
@@ -95,8 +103,6 @@ class SftpDrop:
 
     async def _download(self, remote: _Remote) -> bytes:
         """The whole file. A connection that breaks is opened again and goes on at the byte where it broke."""
-        if remote.size > self.max_megabytes * _MEGABYTE:
-            raise FeedMalformed(f"a file is larger than {self.max_megabytes} MB")
         got = bytearray()
         for attempt in range(1, self.attempts + 1):
             try:
@@ -183,6 +189,16 @@ class SftpDelivery(MemoryDelivery):
 
     drop: SftpDrop | None = None
     remote: _Remote | None = None
+    fault: str = ""
+
+    @property
+    def size(self) -> int:
+        return self.remote.size if self.remote is not None else len(self.content)
+
+    def open(self) -> BinaryIO:
+        if self.fault:
+            raise FeedMalformed(self.fault)
+        return MemoryDelivery.open(self)
 
     def acknowledge(self) -> None:
         self._finish("done")

@@ -55,7 +55,11 @@ def query(path: Path, sql: str = QUERY, **settings: object) -> SqlQuery:
 
 def numbers(transport: SqlQuery, cursor: Cursor | None) -> list[list[str]]:
     connector = Connector.of(FeedId("db"), transport, parse_mapping(MAPPING, "sql"))
-    return [[i.booking_number for i in p.items() if isinstance(i, BookingEvent)] for p in connector.pull(cursor, NOW)]
+    batches: list[list[str]] = []
+    for pull in connector.pull(cursor, NOW):
+        batches.append([str(i.booking_number) for i in pull.items() if isinstance(i, BookingEvent)])
+        pull.acknowledge()
+    return batches
 
 
 def test_batches_never_cut_between_rows_of_one_watermark(jail: Path) -> None:
@@ -68,6 +72,10 @@ def test_the_cursor_goes_on_after_the_last_watermark(jail: Path) -> None:
     assert numbers(query(jail), first.cursor) == [["B3", "B4", "B5", "B6", "B7", "B8", "B9"]]
     *_, last = query(jail).poll(None, NOW)
     assert numbers(query(jail), last.cursor) == []
+
+
+def test_a_batch_that_was_not_committed_is_not_stepped_over(jail: Path) -> None:
+    assert len(list(query(jail, batch=1).poll(None, NOW))) == 1
 
 
 def test_the_query_cannot_write(jail: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors import FeedUnavailable, FolderDrop
+from connectors import FeedRejected, FeedUnavailable, FolderDrop
 from connectors.transports.folder import FolderDelivery
 
 LATER = timedelta(minutes=5)
@@ -101,6 +101,33 @@ def test_unacknowledged_files_come_again_and_acknowledged_ones_do_not(tmp_path: 
     delivery.acknowledge()
     assert poll(drop) == []
     assert [p.read_bytes() for p in (tmp_path / "done").iterdir()] == [b"hello"]
+
+
+def test_acknowledged_files_may_be_deleted(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", b"hello")
+    (delivery,) = poll(FolderDrop(tmp_path, afterwards="delete"))
+    delivery.acknowledge()
+    delivery.acknowledge()
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_a_file_that_is_closed_to_us_keeps_no_other_from_being_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "a.csv")
+    put(tmp_path, "b.csv", b"open")
+    opened = Path.open
+
+    def refusing(self: Path, mode: str = "r") -> object:
+        if self.name == "a.csv":
+            raise PermissionError(13, "Permission denied")
+        return opened(self, mode)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    polled = FolderDrop(tmp_path, order="name").poll(None, now() + LATER)
+    assert next(polled).size == 4
+    with pytest.raises(FeedRejected, match="owner and mode"):
+        next(polled)
 
 
 def test_refused_files_lie_beside_their_reason(tmp_path: Path) -> None:

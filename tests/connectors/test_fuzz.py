@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -109,6 +111,45 @@ def test_random_bytes(name: str) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     def run(content: bytes) -> None:
         survives(mapping, content)
+
+    run()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["reference", "value", "use", "x"]), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def reshaped(draw: st.DrawFn, document: object) -> object:
+    """A document in which a few nodes are of another type, gone, or there twice."""
+    copy = json.loads(json.dumps(document))
+    for _ in range(draw(st.integers(1, 5))):
+        parent: Any = None
+        key: Any = None
+        node: Any = copy
+        while isinstance(node, dict | list) and node and (parent is None or draw(st.integers(0, 5))):
+            parent = node
+            key = draw(st.sampled_from(sorted(node))) if isinstance(node, dict) else draw(st.integers(0, len(node) - 1))
+            node = parent[key]
+        if parent is not None:
+            parent[key] = draw(ANYTHING)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["fhir", "json"])
+def test_documents_of_another_shape(name: str) -> None:
+    mapping, sample = SAMPLES[name]
+
+    @given(reshaped(json.loads(sample)))
+    @settings(max_examples=EXAMPLES * 2, deadline=None, suppress_health_check=list(HealthCheck))
+    def run(document: object) -> None:
+        survives(mapping, json.dumps(document).encode())
 
     run()
 

@@ -110,9 +110,11 @@ def test_files_are_read_once_with_a_read_only_account(server: Server) -> None:
     put(server, "fresh.csv", b"still growing", age=1)
     put(server, ".hidden.csv", b"x")
     put(server, "c.csv.part", b"x")
-    first, second = drop(server, pattern="*.csv").poll(None, later())
-    assert (first.content, second.content) == (b"first", b"second")
+    polled = drop(server, pattern="*.csv").poll(None, later())
+    first = next(polled)
     first.acknowledge()
+    (second,) = polled
+    assert (first.content, second.content) == (b"first", b"second")
     (again,) = drop(server, pattern="*.csv").poll(first.cursor, later())
     assert again.content == b"second"
     assert list(drop(server, pattern="*.csv").poll(second.cursor, later())) == []
@@ -199,5 +201,22 @@ def test_a_missing_folder_and_a_missing_server(server: Server) -> None:
 
 def test_a_file_beyond_all_bounds(server: Server) -> None:
     put(server, "big.bin", bytes(2 << 20))
+    put(server, "small.csv", b"fine", age=10_000 - 9_900)
+    large, small = drop(server, max_megabytes=1, afterwards="move").poll(None, later())
     with pytest.raises(FeedMalformed, match="larger than 1 MB"):
-        list(drop(server, max_megabytes=1).poll(None, later()))
+        large.open()
+    assert (large.size, small.content) == (2 << 20, b"fine")
+    large.refuse("too large")
+    assert len(list((server.root / "out" / "refused").iterdir())) == 1
+
+
+def test_a_file_that_was_not_committed_is_not_stepped_over(server: Server) -> None:
+    for name, age in (("a.csv", 300), ("b.csv", 200), ("c.csv", 100)):
+        put(server, name, name.encode(), age=age)
+    cursor = None
+    for delivery in drop(server).poll(None, later()):
+        if delivery.content == b"b.csv":
+            continue  # its records could not be committed
+        cursor = delivery.cursor
+        delivery.acknowledge()
+    assert [delivery.content for delivery in drop(server).poll(cursor, later())] == [b"b.csv"]

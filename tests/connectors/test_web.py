@@ -103,6 +103,7 @@ def test_pages_are_walked_to_the_end_and_the_next_poll_goes_on_from_there(source
     for pull in connector.pull(None, NOW):
         numbers += [getattr(item, "booking_number", "refused") for item in pull.items()]
         cursor = pull.cursor
+        pull.acknowledge()
     assert numbers == ["J-1", "J-2", "J-3", "J-3", "refused", "J-5", "6", "J-1", "J-7", "J-8", "J-9"]
     assert cursor is not None
     source.asked.clear()
@@ -114,16 +115,24 @@ def test_a_walk_that_broke_off_goes_on_at_its_page(source: Source, sample: Sampl
     source.answer = three_pages(sample)
     transport = pages(source)
     first = next(iter(transport.poll(None, NOW)))
-    rest = [d.content for d in transport.poll(first.cursor, NOW + timedelta(hours=9))]
+    rest = []
+    for last in transport.poll(first.cursor, NOW + timedelta(hours=9)):
+        rest.append(last.content)
+        last.acknowledge()
     assert rest == [sample("json_api/page-2.json"), sample("json_api/page-3.json")]
-    *_, last = transport.poll(first.cursor, NOW + timedelta(hours=9))
     assert json.loads(last.cursor.token)["since"] == (NOW - timedelta(minutes=10)).isoformat(), "when the walk began"
+
+
+def test_a_page_that_was_not_committed_is_not_stepped_over(source: Source, sample: Sample) -> None:
+    source.answer = three_pages(sample)
+    assert len(list(pages(source).poll(None, NOW))) == 1
 
 
 def test_a_loop_is_stopped(source: Source, sample: Sample) -> None:
     source.answer = lambda _path, _count: (200, {}, sample("json_api/loop.json"))
     with pytest.raises(FeedMalformed, match="loop"):
-        list(pages(source).poll(None, NOW))
+        for delivery in pages(source).poll(None, NOW):
+            delivery.acknowledge()
     assert len(source.asked) == 2
 
 
