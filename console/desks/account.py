@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from config import Refuse
@@ -81,17 +82,24 @@ def accounts_page(request: Request, who: Administrator) -> Response:
     return _list(request, who)
 
 
+class NewAccount(BaseModel):
+    """What the form for a new account sends."""
+
+    csrf: str = ""
+    login: str = Field(max_length=64)
+    roles: list[Role]
+    staff: str = Field("", max_length=64)
+    org: str = Field("", max_length=64)
+
+
 @router.post("/accounts")
-def create(
-    request: Request, who: Administrator, login: Text, roles: Annotated[list[Role], Form()],
-    staff: Text = "", org: Text = "",
-) -> Response:  # fmt: skip
+def create(request: Request, who: Administrator, new: Annotated[NewAccount, Form()]) -> Response:
     """A new account with a password that is shown once, to be handed over in person and changed."""
     runtime = runtime_of(request)
     password = new_password(runtime.engine.random)
-    hashed = runtime.sign_in.passwords.hash(password, login)
-    add_account(runtime.engine, login, roles, hashed, staff=staff, org=org, by=who.name)
-    return _list(request, who, made=(login, password))
+    hashed = runtime.sign_in.passwords.hash(password, new.login)
+    add_account(runtime.engine, new.login, new.roles, hashed, staff=new.staff, org=new.org, by=who.name)
+    return _list(request, who, made=(new.login, password))
 
 
 @router.post("/accounts/{account_id}/{act}")

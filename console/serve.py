@@ -1,0 +1,54 @@
+"""Serving the console: one process, no access log (addresses hold references), no word about what serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvicorn
+
+from config import ConfigError, Profile
+from console.app import create_app
+from service.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen. Without certificate and key it must be the machine itself, or a proxy on it that does TLS."""
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def serve(engine: Engine, at: Listening, *, demo: bool = False) -> None:
+    """Answer requests until stopped. Raises ConfigError where clear text would cross a network."""
+    check(engine, at)
+    uvicorn.run(
+        create_app(engine, demo=demo),
+        host=at.host,
+        port=at.port,
+        ssl_certfile=at.certificate,
+        ssl_keyfile=at.key,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
+    )
+
+
+def check(engine: Engine, at: Listening) -> None:
+    if (at.certificate is None) != (at.key is None):
+        raise ConfigError("--certificate and --key go together")
+    if at.certificate is None and not _here(at.host) and engine.settings.profile is Profile.PRODUCTION:
+        raise ConfigError("give --certificate and --key, or listen on 127.0.0.1 behind a proxy that does TLS")
+
+
+def _here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
