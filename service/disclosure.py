@@ -10,6 +10,8 @@ from hashlib import sha256
 from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
+from alerts.compose import NEEDED
+from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from consent import ConsentRecord, Decision, DecisionRequest, Verdict
 from consent.facts import CONSENT_RECORD
@@ -49,6 +51,10 @@ class Answer:
     @property
     def permitted(self) -> bool:
         return self.decision.decision is not Verdict.DENY
+
+    def allows(self, kind: AlertKind) -> bool:
+        """Whether a message of this kind may be there at all: what it gives away by being there must be allowed too."""
+        return self.permitted and NEEDED[kind] <= frozenset(self.decision.fields_allowed)
 
 
 def evaluate(

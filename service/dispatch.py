@@ -79,7 +79,7 @@ class Dispatcher:
             return self._withdrawn(conn, claim, "content_gone", now)
         answer = evaluate(self.engine, conn, case, member, stage="send", at=now)
         self.engine.audit.append(conn, [answer.leaf], now)
-        if not answer.permitted:
+        if not answer.allows(AlertKind(alert.kind)):
             return self._withdrawn(conn, claim, "no_longer_permitted", now)
         findings.set_alert(conn, claim.alert, decision=answer.ref)
         facts = alert_facts(self.engine, conn, case, answer.decision, str(alert.match_class))

@@ -58,7 +58,7 @@ def offer(engine: Engine, conn: Connection, case: Case, to: StaffMember, news: N
     if ref is None:
         return None
     answer = evaluate(engine, conn, case, to, stage="link", at=now)
-    if not answer.permitted or news.quiet:
+    if news.quiet or not answer.allows(news.kind):
         return Offer(answer.decision, (answer.leaf,), queued=False)
     queued = _queue(engine, conn, case, ref=ref, recipient=to.staff, decision=answer.ref, news=news, now=now)
     return Offer(answer.decision, (answer.leaf, queued), queued=True)

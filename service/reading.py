@@ -109,6 +109,9 @@ def _consented(
     answer = evaluate(engine, conn, case, member, stage="open", at=now)
     if not answer.permitted:
         return [answer.leaf, _refused(sorted(answer.decision.reason_codes), member, ref)]
+    sealed: Any = findings.get_decision(conn, str(alert.decision))
+    if not set(sealed.fields_allowed) <= set(answer.decision.fields_allowed):
+        return [answer.leaf, _refused(["INFO_NOT_COVERED"], member, ref)]  # it says more than may be told by now
     opened = leaf(
         Kind.OPENING,
         alert=ref,

@@ -134,6 +134,20 @@ def test_revoked_before_it_was_opened(site: Installation) -> None:
     assert site.alert_of("J1", AVELINE)["state"] == "delivered"
 
 
+def test_narrowed_before_it_was_opened(site: Installation) -> None:
+    """What is sealed says more than the consent covers by now, and cannot be cut down: it is not shown."""
+    alert = delivered(site)
+    fewer = ["booking.fact", "booking.time", "booking.facility", "match.fact", "client.ref"]
+    site.consents(consent(AVELINE, info=fewer))
+    site.clock.forward(minutes=1)
+    assert facts_of_charges(site) == {True}
+    assert refused(site, alert, site.private["A1"])["reasons"] == ("INFO_NOT_COVERED",)
+
+
+def facts_of_charges(site: Installation) -> set[bool]:
+    return {"booking.charges" in row["fields_allowed"] for row in site.rows(tables.decision, stage="send")}
+
+
 def test_lapsed_before_it_was_opened(sqlite_site: Installation) -> None:
     alert = delivered(sqlite_site)
     sqlite_site.consents(consent(AVELINE, expires_at="2026-10-08"))
@@ -250,5 +264,5 @@ def test_without_a_consent_that_covers_it_nobody_is_told(
     site.bookings(newcomer.booked("J1"), CORISANDE.booked("J2"))
     site.cycle()
     assert [row["recipient"] for row in site.rows(tables.alert)] == ["B2"]
-    denied = site.rows(tables.decision, decision="deny")
-    assert [row["recipient"] for row in denied] == ["A1"]
+    asked = [row["recipient"] for row in site.rows(tables.decision, stage="link")]
+    assert sorted(asked) == ["A1", "B2"]
