@@ -132,6 +132,8 @@ class BookingConverter:
                 flags.append(Flag("booked_at", "missing"))
         if self._facilities and facts.facility:
             facts = self._placed(facts, flags)
+        if not facts.agency:
+            flags.append(Flag("agency", "missing"))
         charges = () if kind is EventKind.SEALED else self._charges(values)
         return self._event(row.line, facts, moments, identities, charges, flags, kind=kind, op=op)
 

@@ -10,6 +10,7 @@ import pytest
 
 from connectors import FeedRejected, FeedUnavailable, FolderDrop
 from connectors.transports.folder import FolderDelivery
+from connectors.transports.kept import kept_file, kept_files
 
 LATER = timedelta(minutes=5)
 
@@ -136,6 +137,25 @@ def test_refused_files_lie_beside_their_reason(tmp_path: Path) -> None:
     delivery.refuse("the header is wrong")
     assert sorted(p.read_text().strip() for p in (tmp_path / "refused").iterdir()) == ["bad", "the header is wrong"]
     assert poll(FolderDrop(tmp_path)) == []
+
+
+def test_a_refused_file_can_be_read_again_after_the_mapping_was_mended(tmp_path: Path) -> None:
+    put(tmp_path, "jms_WHITFIELD.csv", b"bad")
+    drop = FolderDrop(tmp_path, "jms_*.csv")
+    (delivery,) = poll(drop)
+    delivery.refuse("the header is wrong")
+    (kept,) = kept_files(drop)
+    assert (kept.source_hash, kept.size, "WHITFIELD" in kept.name) == (delivery.source_hash, 3, False)
+    with kept.open() as stream:
+        assert stream.read() == b"bad"
+    kept.refuse("it still is")
+    kept.acknowledge()
+    kept.acknowledge()
+    again = kept_file(drop, delivery.source_hash)
+    assert again is not None
+    assert [p.name for p in (tmp_path / "refused").iterdir()] == []
+    assert kept_file(drop, "0" * 64) is None
+    assert poll(drop) == []
 
 
 def test_the_same_name_again_replaces_nothing_in_done(tmp_path: Path) -> None:
