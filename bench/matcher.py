@@ -1,0 +1,194 @@
+"""Speed of the matcher: absolute figures of this machine, and ratios against peers measured in the same run.
+
+    python bench/matcher.py                    10,000 and 100,000 clients
+    python bench/matcher.py --sizes 1000000    as large as you have patience for
+
+Peers work on plaintext of the same pairs: recordlinkage (its Compare, as its manual uses it) and rapidfuzz (one
+Jaro-Winkler per name and an equality per other field, pair by pair). Ours works on encodings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, default_model, link
+from matcher.tables import lines
+from records import Identity
+
+T = TypeVar("T")
+FIELDS = ("first", "middle", "last", "birth_date", "sex", "ssn4", "phone", "street", "city", "zip")
+CHUNK = 50_000
+STREETS = [
+    f"{name} {kind}"
+    for name in "Maple Oak Cedar Pine Elm Lake Hill Park Main Mill".split()
+    for kind in ("St", "Ave", "Rd")
+]
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """CPU seconds of one call, and what it returned."""
+    start = time.process_time()
+    result = work()
+    return time.process_time() - start, result
+
+
+class World:
+    """Invented people whose names are as common as the Census says."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.pools = {}
+        for table in ("given_classes.csv", "surname_classes.csv"):
+            rows = [
+                (name, 2.0 ** -int(k))
+                for k, _, names in (r.partition(",") for r in lines(table))
+                for name in names.split()
+            ]
+            self.pools[table] = ([n for n, _ in rows], [w for _, w in rows])
+
+    def columns(self, n: int) -> dict[str, list[str]]:
+        r = self.random
+        given, surname = self.pools["given_classes.csv"], self.pools["surname_classes.csv"]
+        blank = lambda value, share: "" if r.random() < share else value  # noqa: E731 - one expression, used ten lines long
+        return {
+            "first": r.choices(*given, k=n),
+            "middle": [blank(m, 0.3) for m in r.choices(*given, k=n)],
+            "last": r.choices(*surname, k=n),
+            "birth_date": [
+                f"{r.randrange(1945, 2007)}-{r.randrange(1, 13):02d}-{r.randrange(1, 29):02d}" for _ in range(n)
+            ],
+            "sex": r.choices("MF", k=n),
+            "ssn4": [blank(f"{r.randrange(1, 9999):04d}", 0.5) for _ in range(n)],
+            "phone": [blank(f"555{r.randrange(2000000, 9999999)}", 0.3) for _ in range(n)],
+            "street": [blank(f"{r.randrange(10, 4999)} {r.choice(STREETS)}", 0.1) for _ in range(n)],
+            "city": r.choices(["Tolland", "New Corinth", "Bexley Park"], k=n),
+            "zip": [blank(f"00{r.randrange(401, 440)}", 0.1) for _ in range(n)],
+        }
+
+    def rebooked(self, columns: dict[str, list[str]], n: int, share: float = 0.06) -> dict[str, list[str]]:
+        """`n` bookings, `share` of them of people in `columns`, with a letter lost now and then."""
+        fresh = self.columns(n)
+        for k in range(int(n * share)):
+            who = self.random.randrange(len(columns["first"]))
+            for field in FIELDS:
+                fresh[field][k] = columns[field][who]
+            if k % 10 == 0:
+                fresh["last"][k] = fresh["last"][k][:-1]
+        return fresh
+
+
+def index_of(columns: dict[str, list[str]], encoder: Encoder, kernel: str) -> tuple[RosterIndex, list[bytes]]:
+    index, segments = RosterIndex(default_model(), kernel="fast" if kernel == "fast" else "numpy"), []
+    n = len(columns["first"])
+    for lo in range(0, n, CHUNK):
+        batch = encoder.encode_columns({f: c[lo : lo + CHUNK] for f, c in columns.items()})
+        index.add(batch, [f"CL{k:07d}" for k in range(lo, min(n, lo + CHUNK))])
+        segments.append(batch.to_bytes())
+    return index, segments
+
+
+def reload(segments: list[bytes], booking: EncodedBatch) -> None:
+    index = RosterIndex(default_model())
+    at = 0
+    for data in segments:
+        batch = EncodedBatch.from_bytes(data)
+        index.add(batch, [f"CL{k:07d}" for k in range(at, at + len(batch))])
+        at += len(batch)
+    link(booking, index)
+
+
+def one_by_one(columns: dict[str, list[str]], encoder: Encoder, index: RosterIndex, n: int = 300) -> np.ndarray:
+    """Wall milliseconds from plaintext to verdict, one booking at a time."""
+    took = []
+    for k in range(n):
+        person = Identity(**{f: columns[f][k] for f in FIELDS})
+        start = time.perf_counter()
+        link(encoder.encode([[person]]), index)
+        took.append(1000 * (time.perf_counter() - start))
+    return np.array(took)
+
+
+def rapidfuzz_pairs(left: dict[str, list[str]], i: list[int], right: dict[str, list[str]], j: list[int]) -> float:
+    from rapidfuzz.distance import JaroWinkler
+
+    similarity = JaroWinkler.similarity
+    total = 0.0
+    for a, b in zip(i, j, strict=True):
+        total += similarity(left["first"][a], right["first"][b]) + similarity(left["last"][a], right["last"][b])
+        total += similarity(left["street"][a], right["street"][b])
+        total += sum(left[f][a] == right[f][b] for f in ("birth_date", "sex", "ssn4", "phone", "zip"))
+    return total
+
+
+def recordlinkage_pairs(left: dict[str, list[str]], i: list[int], right: dict[str, list[str]], j: list[int]) -> object:
+    import pandas as pd
+    import recordlinkage
+
+    compare = recordlinkage.Compare()
+    for field in ("first", "last", "street"):
+        compare.string(field, field, method="jarowinkler")
+    for field in ("birth_date", "sex", "ssn4", "phone", "zip"):
+        compare.exact(field, field)
+    return compare.compute(pd.MultiIndex.from_arrays([i, j]), pd.DataFrame(left), pd.DataFrame(right))
+
+
+def measure(size: int, bookings: int) -> None:
+    world, encoder = World(size), Encoder(LinkageKey("bench", "k", bytes(range(32))), default_model())
+    roster = world.columns(size)
+    booked = world.rebooked(roster, bookings)
+    build, (index, segments) = timed(lambda: index_of(roster, encoder, "numpy"))
+    encode, batch = timed(lambda: encoder.encode_columns(booked))
+    link(batch.slice(0, 10), index)
+    numpy_cpu, results = timed(lambda: link(batch, index))
+    index.kernel = "fast"
+    link(batch.slice(0, 10), index)
+    fast_cpu, again = timed(lambda: link(batch, index))
+    if results != again:
+        raise SystemExit("the kernels disagree")
+    single = one_by_one(booked, encoder, index)
+    load, _ = timed(lambda: reload(segments, batch.one(0)))
+    found = index.candidates(batch)
+    keep = slice(0, 100_000)
+    i, j = found.booking_rows[keep].tolist(), found.roster_rows[keep].tolist()
+    scale = len(found.booking_rows) / max(1, len(i))
+    fuzz = timed(lambda: rapidfuzz_pairs(booked, i, roster, j))[0] * scale
+    peer = timed(lambda: recordlinkage_pairs(booked, i, roster, j))[0] * scale
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"{size:>9,} clients, {bookings:,} bookings, {len(found.booking_rows):,} row pairs")
+    print(
+        f"          roster encoded and indexed {build:7.2f} s CPU   {index.bytes_per_client():5.0f} bytes a client   segments {sum(map(len, segments)) / size:.0f} bytes a client"
+    )
+    print(f"          sealed segments to first answer {load:5.2f} s CPU   bookings encoded {encode:.2f} s")
+    print(
+        f"          decided: numpy {numpy_cpu:6.3f} s   fast {fast_cpu:6.3f} s ({numpy_cpu / fast_cpu:.1f} times numpy)"
+    )
+    print(
+        f"          comparing the same pairs in plaintext: rapidfuzz {fuzz:6.2f} s ({fuzz / numpy_cpu:.1f} times ours)   recordlinkage {peer:6.2f} s ({peer / numpy_cpu:.1f} times ours)"
+    )
+    print(
+        f"          one booking, text to verdict: p50 {np.percentile(single, 50):.2f} ms   p99 {np.percentile(single, 99):.2f} ms (wall)   process peak {peak:,.0f} MB, plaintext of the bench included"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--bookings", type=int, default=10_000)
+    given = parser.parse_args()
+    for size in given.sizes:
+        measure(size, given.bookings)
+
+
+if __name__ == "__main__":
+    main()
