@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.errors import ConfigError
-from consent import COUNTY, FLOOR, RuleBook, decide
+from consent import COUNTY, FLOOR, Decision, DecisionRequest, RuleBook, decide, read_request
 from consent.rulebook import packaged
 from tests.consent.strategies import SCENES
 
@@ -85,26 +85,42 @@ def _drop(rule: dict[str, Any], name: str, part: Any) -> None:
         del rule[name][part]
 
 
-def effects(book: RuleBook, profile: str) -> list[tuple[Any, ...]]:
-    made = (decide(s.request, book) for s in SCENES if s.profile == profile)
-    return [
-        (d.decision, d.fields_allowed, d.obligations, d.consents_relied_on, d.reason_codes, d.programs_visible)
-        for d in made
-    ]
+def effect(decision: Decision) -> tuple[Any, ...]:
+    """What a mutant must change to be noticed."""
+    return (
+        decision.decision,
+        decision.fields_allowed,
+        decision.obligations,
+        decision.consents_relied_on,
+        decision.reason_codes,
+        decision.programs_visible,
+    )
+
+
+Sound = dict[str, list[tuple[DecisionRequest, Decision]]]
 
 
 @pytest.fixture(scope="module")
-def sound() -> dict[str, list[tuple[Any, ...]]]:
-    return {p: effects(RuleBook(packaged(), p, {}), p) for p in (FLOOR, COUNTY)}
+def sound() -> Sound:
+    """Every scene, read once and decided by the sound book, for each profile."""
+    books = {profile: RuleBook(packaged(), profile, {}) for profile in (FLOOR, COUNTY)}
+    scenes = [(s.profile, read_request(s.request)) for s in SCENES]
+    return {p: [(r, decide(r, book)) for profile, r in scenes if profile == p] for p, book in books.items()}
 
 
-def noticed(raw: dict[str, Any], sound: dict[str, list[tuple[Any, ...]]]) -> bool:
+def noticed(rule: str, raw: dict[str, Any], sound: Sound) -> bool:
+    """Whether any scene comes out otherwise, or the book does not even load. Scenes that met the rule come first."""
     try:
-        return any(effects(RuleBook(raw, p, {}), p) != sound[p] for p in (FLOOR, COUNTY))
+        for profile, decided in sound.items():
+            book = RuleBook(raw, profile, {})
+            likely_first = sorted(decided, key=lambda pair: rule not in pair[1].rules)
+            if any(effect(decide(request, book)) != effect(before) for request, before in likely_first):
+                return True
     except ConfigError:
         return True
+    return False
 
 
-def test_every_condition_and_duty_matters(sound: dict[str, list[tuple[Any, ...]]]) -> None:
-    unnoticed = {name for name, raw in mutants() if not noticed(raw, sound)}
+def test_every_condition_and_duty_matters(sound: Sound) -> None:
+    unnoticed = {name for name, raw in mutants() if not noticed(name.partition(" ")[0], raw, sound)}
     assert unnoticed == {f"{rule} without {part}" for rule, parts in RESTATED.items() for part in parts}
