@@ -25,7 +25,7 @@ from config import load
 from matcher.evaluate import Accuracy, Found, accuracy
 from matcher.verdict import Verdict
 from records import AlertRef
-from service import directory, logs, reading, registry
+from service import consents, directory, logs, reading, registry
 from service.cycle import Cycle, CycleReport
 from service.engine import Engine, open_engine
 from service.keys import checkpoint_signer
@@ -106,7 +106,7 @@ def _first_morning(engine: Engine, county: Path, told: Callable[[str], None]) ->
     for member in members:
         if member.active:
             registry.enrol(engine, member.staff, registry.generate_key(private / f"{member.staff}.jwk"))
-    registry.import_consents(engine, county / "consents.jsonl", None, by="sample")
+    consents.import_file(engine, county / "consents.jsonl", org=None, by="sample")
 
 
 def _drop(county: Path, home: Path, morning: datetime) -> None:

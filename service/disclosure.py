@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -13,13 +12,14 @@ from sqlalchemy import Connection
 from alerts.compose import NEEDED
 from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
-from consent import ConsentRecord, Decision, DecisionRequest, Verdict
-from consent.facts import CONSENT_RECORD
+from consent import Decision, DecisionRequest, Verdict
 from consent.vocabulary import MatchTier
-from records import ClientRef, StaffMember
+from records import StaffMember
+from service.circumstances import applied, of_client
+from service.consent_history import on_file
 from service.engine import Engine
 from service.requests import Question, ask
-from store import consents, findings
+from store import findings
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.findings import DecisionRow
@@ -69,9 +69,10 @@ def evaluate(
         booking=case.booking,
         recipient=recipient,
         tier=TIER[case.verdict],
-        consents=consents_of(conn, engine, case.client.ref),
+        consents=on_file(conn, engine, case.client.ref, at),
         programs=engine.programs,
         jurisdiction=engine.settings.consent.jurisdiction,
+        circumstances=applied(of_client(conn, engine, case.client.ref, at)),
     )
     decision, asked = ask(question, engine.rulebook, at)
     earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
@@ -79,14 +80,6 @@ def evaluate(
     given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
     findings.add_decision(conn, _row(engine, given), at)
     return Answer(ref, decision, _leaf(engine, given))
-
-
-def consents_of(conn: Connection, engine: Engine, client: ClientRef) -> tuple[ConsentRecord, ...]:
-    """Every consent of the client as it stands now: of each form the last entry in the history."""
-    newest: dict[str, Mapping[str, object]] = {}
-    for entry in consents.history(conn, engine.vault, client):
-        newest[str(entry.record["id"])] = entry.record
-    return tuple(CONSENT_RECORD.validate_python(record) for record in newest.values())
 
 
 def input_bytes(asked: DecisionRequest | None) -> bytes:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from alerts.content import AlertFacts, ConsentBasis, FacilityContact, MatchClass
 from consent import ConsentRecord, Decision
 from records import AlertRef, BookingEvent, Instant, Personal
-from service.disclosure import Case, consents_of
+from service.consent_history import on_file
+from service.disclosure import Case
 from service.engine import Engine
 
 
@@ -62,7 +63,7 @@ def _zone(engine: Engine, event: BookingEvent) -> str:
 
 def _basis(engine: Engine, conn: Connection, case: Case, decision: Decision) -> ConsentBasis | None:
     """The consent that the decision relied on; of several the first by name, as the rules list them."""
-    records = {record.id: record for record in consents_of(conn, engine, case.client.ref)}
+    records = {record.id: record for record in on_file(conn, engine, case.client.ref, engine.clock())}
     relied = [records[name] for name in sorted(decision.consents_relied_on) if name in records]
     return basis(relied[0]) if relied else None
 

@@ -6,8 +6,8 @@ invalid request is denied by the rules themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from config import ProgramSettings
@@ -45,6 +45,8 @@ class Question:
     consents: tuple[ConsentRecord, ...]
     programs: Mapping[str, ProgramSettings]
     jurisdiction: str
+    circumstances: Callable[[ClientFacts], ClientFacts] = field(default=lambda facts: facts)
+    """Adds what is on file beside the roster: opt-outs, restrictions, a guardian, a merger, a death."""
 
     def __repr__(self) -> str:
         return f"<question about a booking for {self.recipient.staff}>"
@@ -70,7 +72,7 @@ def request(question: Question, born: date, as_of: datetime) -> DecisionRequest:
         as_of=as_of,
         jurisdiction=question.jurisdiction,
         purpose=Purpose.TREAT,
-        client=_client(question.entry, born),
+        client=_client(question, born),
         programs=programs,
         consents=question.consents,
         booking=_booking(question.booking, question.tier),
@@ -100,8 +102,9 @@ def _next_month(day: date) -> date:
     return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
-def _client(entry: RosterEntry, born: date) -> ClientFacts:
-    return ClientFacts(
+def _client(question: Question, born: date) -> ClientFacts:
+    entry = question.entry
+    base = ClientFacts(
         id=entry.client_id,
         dob=born,
         emancipated_at=None,
@@ -115,6 +118,7 @@ def _client(entry: RosterEntry, born: date) -> ClientFacts:
         restrictions=(),
         global_revocations=(),
     )
+    return question.circumstances(base)
 
 
 def _assignment(assignment: Assignment) -> AssignmentFacts:

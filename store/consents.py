@@ -43,6 +43,11 @@ def append(
     return seq
 
 
+def length(conn: Connection, client: ClientRef) -> int:
+    """How many entries the client's history has."""
+    return conn.execute(select(func.count()).where(consent_record.c.client == client)).scalar_one()
+
+
 def history(conn: Connection, vault: Vault, client: ClientRef) -> Sequence[RecordedConsent]:
     """The client's whole history in order. An empty one is a fact; a store that fails raises instead."""
     rows = conn.execute(

@@ -80,6 +80,11 @@ def links_of(conn: Connection, booking_ref: BookingRef) -> Sequence[AnyRow]:
     return conn.execute(select(link).where(link.c.booking == booking_ref).order_by(link.c.weight.desc())).all()
 
 
+def links_with(conn: Connection, client: ClientRef) -> Sequence[AnyRow]:
+    """Every link of a client."""
+    return conn.execute(select(link).where(link.c.client == client).order_by(link.c.ref)).all()
+
+
 def standing_links(conn: Connection) -> Sequence[AnyRow]:
     """Every link that was not superseded."""
     return conn.execute(select(link).where(link.c.superseded_at.is_(None)).order_by(link.c.ref)).all()

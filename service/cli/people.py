@@ -9,7 +9,7 @@ import typer
 
 from config import Refuse
 from records import StaffId
-from service import directory, registry
+from service import consents, directory, registry
 from service.cli.common import ConfigOption, NowOption, engine_of, out
 
 staff_app = typer.Typer(no_args_is_help=True, help="The staff directory.")
@@ -64,7 +64,7 @@ def import_consents(
 ) -> None:
     """Record consents, whole file or nothing. Earlier entries stay in the history."""
     with engine_of(config, now) as engine:
-        done = registry.import_consents(engine, file, org, by)
+        done = consents.import_file(engine, file, org=org, by=by)
     out.print(f"Recorded {done.recorded}, unchanged {done.unchanged}.")
     if done.unknown:
         lines = ", ".join(map(str, done.unknown[:20]))

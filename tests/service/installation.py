@@ -21,7 +21,7 @@ from audit.verify import Verification, verify_database
 from config import load
 from records import AlertRef, ClientRef, OrgId, StaffId, StaffMember
 from records.ids import ProgramId
-from service import logs, registry
+from service import consents, logs, registry
 from service.cycle import Cycle, CycleReport
 from service.engine import Engine, open_engine
 from service.keys import checkpoint_signer
@@ -306,7 +306,7 @@ class Installation:
     def consents(self, *forms: Mapping[str, object]) -> None:
         path = self.home / "consents.jsonl"
         path.write_text("".join(json.dumps(form) + "\n" for form in forms), "utf-8")
-        assert registry.import_consents(self.engine, path, ORG, by="front-desk").unknown == ()
+        assert consents.import_file(self.engine, path, org=ORG, by="front-desk").unknown == ()
         path.unlink()
 
     def settle_in(self, people: Sequence[Person] = CLIENTS) -> None:
