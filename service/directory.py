@@ -6,11 +6,14 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from audit.facts import PARTY
 from config import Refuse
 from records import OrgId, ProgramId, StaffId, StaffMember
 
 COLUMNS = ("staff_id", "org_id", "name", "role", "email", "programs", "supervises", "active", "verified", "language")
 _YES_NO = {"yes": True, "no": False}
+_ONE_WORD = "must be one word of letters, digits and . _ - @, at most 64, and no date or social security number"
+"""What the audit log can name somebody by: an id that it cannot hold would stop every alert to its owner."""
 
 
 class StaffFileInvalid(Refuse):
@@ -45,6 +48,9 @@ def _member(row: Mapping[str, str | None], where: str) -> StaffMember:
     for column in ("staff_id", "org_id", "name"):
         if not cell[column]:
             raise StaffFileInvalid(f"{where}, {column}: is empty")
+    for column in ("staff_id", "org_id"):
+        if PARTY(cell[column]) is None:
+            raise StaffFileInvalid(f"{where}, {column}: {_ONE_WORD}")
     for column in ("active", "verified"):
         if cell[column] not in _YES_NO:
             raise StaffFileInvalid(f"{where}, {column}: must be yes or no")

@@ -159,6 +159,7 @@ class Dispatcher:
             return []
         decision: Any = findings.get_decision(conn, alert.decision)
         link: Any = findings.get_link(conn, alert.link)
+        recipient = staff.get(conn, StaffId(str(alert.recipient)))
         stated = leaf(
             Kind.DISCLOSURE,
             client=link.client,
@@ -166,6 +167,7 @@ class Dispatcher:
             alert=claim.alert,
             decision=decision.ref,
             recipient=alert.recipient,
+            recipient_org=recipient.org if recipient else None,
             recipient_kind="program_staff",
             purpose="TREAT",
             fields=decision.fields_allowed,
@@ -173,8 +175,17 @@ class Dispatcher:
             obligations=decision.obligations,
             consents=decision.consents,
             channel=claim.channel,
+            part2=self._part2(conn, ClientRef(link.client)),
         )
         return [stated]
+
+    def _part2(self, conn: Connection, ref: ClientRef) -> str | None:
+        """Whether the client is in a Part 2 programme: then that they are a client at all is a Part 2 record."""
+        found = clients.get(conn, self.engine.vault, ref)
+        if found is None:
+            return None
+        programs = [self.engine.programs.get(enrolment.program) for enrolment in found.entry.enrolments]
+        return "yes" if any(program is None or program.part2 for program in programs) else "no"
 
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(days=self.engine.settings.alerts.expires_days)

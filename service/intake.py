@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from audit.facts import as_code
 from audit.leaves import Kind, Leaf, leaf
 from connectors import Cursor, Pull, RowFault, Summary
 from service.engine import Engine
@@ -107,10 +108,5 @@ class Intake:
             delivery=self.delivery,
             code=fault.code,
             line=fault.line,
-            field=_as_code(fault.field),
+            field=as_code(fault.field),
         )
-
-
-def _as_code(field: str) -> str | None:
-    """A feed's own column name as the audit log has codes: small letters and underscores; None where there is none."""
-    return re.sub(r"[^a-z0-9]+", "_", field.lower()).strip("_")[:64] or None

@@ -120,6 +120,7 @@ def retract(engine: Engine, conn: Connection, link: str, *, reason: str, now: da
     message to each person who had received something. The accounting of what was disclosed stays.
     """
     rows = {AlertRef(str(row.ref)): row for row in findings.alerts_for_link(conn, link)}
+    about = findings.get_link(conn, link)
     told = [ref for ref, row in rows.items() if row.kind != AlertKind.RETRACTION.value]
     leaves, notified = [], set[StaffId]()
     for back in answers.take_back(conn, told, code=reason, destroy_content=True, now=now):
@@ -133,6 +134,8 @@ def retract(engine: Engine, conn: Connection, link: str, *, reason: str, now: da
                 Kind.RETRACTION,
                 thread=row.thread,
                 alert=back.alert,
+                booking=about.booking,
+                client=about.client,
                 recipient=back.recipient,
                 notified=int(notice),
                 retraction_reason=reason,
