@@ -6,7 +6,7 @@ Every function takes pointers of equal shape (pairs,) and returns one level per 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ U8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
 INITIAL_BITS = 20
 """An initial has one bigram, so never more bits than that; two letters have three."""
+
+
+NAME_TABLES = ("name_filters", "name_parts", "name_groups", "name_classes")
 
 
 def fingerprints(filters: U64) -> U64:
@@ -52,6 +55,10 @@ class View:
 
     @classmethod
     def of(cls, matrix: I32, tables: Tables) -> View:
+        if not len(tables.name_filters):
+            # Pointers that say "unknown" are read before they are masked, so there must be an entry to read.
+            blank = {n: np.zeros((1, getattr(tables, n).shape[1]), getattr(tables, n).dtype) for n in NAME_TABLES}
+            tables = replace(tables, **blank)
         whole = fingerprints(tables.name_filters)
         prints = np.zeros((len(whole), 3), np.uint64)
         prints[:, 0] = whole

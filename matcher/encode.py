@@ -32,6 +32,8 @@ INHERITED = ("birth_date", "sex", "suffix", "ssn4", "phone", "street", "city", "
 
 _SUFFIXES = ("", "jr", "sr", "ii", "iii", "iv")
 _DOB_MASKS = [[i for i in range(8) if i != hidden] for hidden in range(8)]
+_SLOT_FACTS = [names for each, _, _ in slot_ranges() for names in each.slots]
+_SLOT_PASSES = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots], np.uint64)
 _FACT = {name: i for i, name in enumerate(FACTS)}
 
 
@@ -164,8 +166,8 @@ class Encoder:
         facts["formal"] = _of(names.formals, first)
         for initial, at in (("head", first), ("mid", middle), ("tail", last)):
             facts[initial] = _of(names.heads, at)
-        parts = names.tables["name_parts"]
-        halves = np.where(last[:, None] >= 0, parts[last], -1)
+        # One more row, for the pointer -1 of a row without a surname.
+        halves = np.append(names.tables["name_parts"], np.full((1, 2), -1, np.int32), axis=0)[last]
         facts["part1"], facts["part2"] = _of(names.sounds, halves[:, 0]), _of(names.sounds, halves[:, 1])
         return EncodedBatch(
             self.header,
@@ -255,15 +257,19 @@ class Encoder:
 
     def _blocks(self, facts: Mapping[str, U64], n: int) -> U32:
         """Blocking keys (n, SLOTS): a keyed hash of the pass and its facts, in no particular order."""
-        keys = np.zeros((n, SLOTS), np.uint32)
-        for number, (each, lo, _) in enumerate(slot_ranges()):
-            for slot, names in enumerate(each.slots):
-                words = np.stack([facts[name] for name in names])
-                some = np.flatnonzero((words != 0).all(axis=0))
-                parts = [np.zeros(len(some), np.uint64)] * (3 - len(names)) + list(np.sort(words[:, some], axis=0))
-                tag = np.full(len(some), number, np.uint64)
-                keys[some, lo + slot] = short(siphash(self._keys["block"], [tag, *parts]))
-        return keys
+        words = np.zeros((4, SLOTS, n), np.uint64)
+        words[0] = _SLOT_PASSES[:, None]
+        filled = np.ones((SLOTS, n), bool)
+        for slot, names in enumerate(_SLOT_FACTS):
+            for k, name in enumerate(names, 4 - len(names)):
+                words[k, slot] = facts[name]
+                filled[slot] &= facts[name] != 0
+        at = np.flatnonzero(filled)
+        chosen = words.reshape(4, -1)[:, at]
+        chosen[1:] = np.sort(chosen[1:], axis=0)
+        keys = np.zeros(SLOTS * n, np.uint32)
+        keys[at] = short(siphash(self._keys["block"], list(chosen)))
+        return np.ascontiguousarray(keys.reshape(SLOTS, n).T)
 
 
 def _word(values: Sequence[str]) -> U64:

@@ -25,6 +25,8 @@ ALPHABET = "_abcdefghijklmnopqrstuvwxyz0123456789"
 BASE = len(ALPHABET)
 
 _MASK = (1 << 64) - 1
+_FEW = 12
+"""Up to so many messages are hashed one by one: that is faster than an array operation on so few."""
 _PIECE = 8192
 """Messages hashed at once: the working arrays stay in the cache."""
 _CODES = np.zeros(256, np.uint8)
@@ -60,6 +62,8 @@ def siphash(key: bytes, words: Sequence[U64]) -> U64:
     `key` has 16 bytes; all words have one shape (n,). Returns (n,).
     """
     n = len(words[0])
+    if n <= _FEW:
+        return np.array([_siphash_one(key, [int(w[k]) for w in words]) for k in range(n)], np.uint64)
     if n > _PIECE:
         return np.concatenate([siphash(key, [w[i : i + _PIECE] for w in words]) for i in range(0, n, _PIECE)])
     v = _start(key, n)
@@ -73,6 +77,27 @@ def siphash(key: bytes, words: Sequence[U64]) -> U64:
     for _ in range(4):
         _round(v)
     return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def _siphash_one(key: bytes, words: Sequence[int]) -> int:
+    """SipHash-2-4 of one message, in plain integers."""
+    k0, k1 = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:16], "little")
+    a, b, c, d = k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573
+    for word, rounds in (*((w, 2) for w in words), ((8 * len(words) & 0xFF) << 56, 2), (None, 4)):
+        if word is None:
+            c ^= 0xFF
+        else:
+            d ^= word
+        for _ in range(rounds):
+            a, c = (a + b) & _MASK, (c + d) & _MASK
+            b, d = ((b << 13 | b >> 51) & _MASK) ^ a, ((d << 16 | d >> 48) & _MASK) ^ c
+            a = (a << 32 | a >> 32) & _MASK
+            c, a = (c + b) & _MASK, (a + d) & _MASK
+            b, d = ((b << 17 | b >> 47) & _MASK) ^ c, ((d << 21 | d >> 43) & _MASK) ^ a
+            c = (c << 32 | c >> 32) & _MASK
+        if word is not None:
+            a ^= word
+    return a ^ b ^ c ^ d
 
 
 def text_words(values: Sequence[str], width: int) -> list[U64]:

@@ -145,9 +145,11 @@ class RosterIndex:
         found: I32 = self._person.values[rows]
         return found
 
-    def starts(self) -> I32:
-        """(clients + 1,): rows starts[k] to starts[k + 1] are client k's."""
-        return np.append(self._starts.values, np.int32(len(self._person)))
+    def spans_of(self, people: I32) -> tuple[I32, I32]:
+        """First row of each client, and how many rows it has."""
+        starts = self._starts.values
+        ends = np.where(people + 1 < len(starts), starts[np.minimum(people + 1, len(starts) - 1)], len(self._person))
+        return starts[people], (ends - starts[people]).astype(np.int32)
 
     def has_aliases(self) -> bool:
         return len(self._person) != len(self._refs)

@@ -69,21 +69,21 @@ def _score_rows(
 
 def _all_rows(bookings: EncodedBatch, index: RosterIndex, i: I32, j: I32, required: Pairs) -> tuple[I32, I32]:
     """Candidate row pairs, widened to every pair of identities of two people where either has aliases."""
-    starts = index.starts()
-    mine, theirs = np.diff(bookings.starts), np.diff(starts)
+    mine = np.diff(bookings.starts)
     a, b = bookings.person_of_row()[i], index.people_of(j)
-    several = (mine[a] > 1) | (theirs[b] > 1)
+    several = (mine[a] > 1) | (index.spans_of(b)[1] > 1)
     wanted = np.array(required, np.int64).reshape(-1, 2)
     if not several.any() and not len(wanted):
         return i, j
     people = np.concatenate([(a[several].astype(np.int64) << 32) | b[several], (wanted[:, 0] << 32) | wanted[:, 1]])
     pairs = np.unique(people)
     a, b = (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
-    sizes = mine[a].astype(np.int64) * theirs[b]
+    first, theirs = index.spans_of(b)
+    sizes = mine[a].astype(np.int64) * theirs
     which = np.repeat(np.arange(len(pairs)), sizes)
     inner = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows_i = bookings.starts[a[which]] + inner // theirs[b[which]]
-    rows_j = starts[b[which]] + inner % theirs[b[which]]
+    rows_i = bookings.starts[a[which]] + inner // theirs[which]
+    rows_j = first[which] + inner % theirs[which]
     single = ~several
     return (
         np.concatenate([i[single], rows_i]).astype(np.int32),

@@ -135,3 +135,10 @@ def test_missing_is_neutral() -> None:
     bits = {x.field: x.bits for x in full.links[0].levels}
     assert full.links[0].weight - less.links[0].weight == pytest.approx(bits["phone"], abs=0.002)
     assert {x.field: x.bits for x in less.links[0].levels}["phone"] == 0
+
+
+def test_a_booking_without_a_name_is_compared_but_never_alerted() -> None:
+    nameless = replace(CLIENT, first="JOHN", last="DOE", middle="")
+    (result,) = link(ENCODER.encode([[replace(nameless, ssn4="")]]), roster(CLIENT))
+    assert result.candidates > 0
+    assert result.verdict is not Verdict.ALERT
