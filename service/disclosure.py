@@ -19,7 +19,7 @@ from service.circumstances import applied, of_client
 from service.consent_history import on_file
 from service.engine import Engine
 from service.requests import Question, ask
-from store import findings
+from store import findings, rulebooks
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.findings import DecisionRow
@@ -78,6 +78,7 @@ def evaluate(
     earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
     ref = engine.locator.ref("decision", case.link, recipient.staff, stage, str(earlier))
     given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
+    rulebooks.keep(conn, engine.rulebook.hash, engine.rulebook.canonical_bytes, at)
     findings.add_decision(conn, _row(engine, given), at)
     return Answer(ref, decision, _leaf(engine, given))
 

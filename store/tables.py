@@ -323,6 +323,27 @@ audit_checkpoint = Table(
     Column("published_at", UtcDateTime),
 )
 
+rule_book = Table(
+    "rule_book",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("canonical", LargeBinary, nullable=False),  # the very bytes that were hashed
+    Column("first_used_at", UtcDateTime, nullable=False),
+)
+
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("subject_kind", CODE, nullable=False),
+    Column("subject", REF),  # null for everything
+    Column("placed_at", UtcDateTime, nullable=False),
+    Column("placed_by", String(64), nullable=False),
+    Column("lifted_at", UtcDateTime),
+    Column("lifted_by", String(64)),
+    one_of("subject_kind", "everything", "client", "booking"),
+)
+
 run_claim = Table(
     "run_claim",
     metadata,

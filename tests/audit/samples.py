@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from sqlalchemy import Connection, text
+
 from audit.leaves import Kind, Leaf, leaf
 
 ORIGIN = "audit.example.org/warmlink"
@@ -33,3 +35,12 @@ def verdicts(count: int, start: int = 0) -> list[Leaf]:
         leaf(Kind.VERDICT, booking=ref("booking", n), verdict="NONE", model=hashed("model"))
         for n in range(start, start + count)
     ]
+
+
+def as_owner(conn: Connection) -> None:
+    """What an attacker who owns the database does first: the triggers that let entries stand are taken away."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("ALTER TABLE audit_leaf DISABLE TRIGGER USER"))
+    else:
+        for event in ("update", "delete", "replace"):
+            conn.execute(text(f"DROP TRIGGER IF EXISTS audit_leaf_no_{event}"))

@@ -21,7 +21,7 @@ from audit.log import AuditLog
 from audit.note import Signer
 from store.database import Database
 from store.tables import audit_checkpoint, audit_head, audit_leaf
-from tests.audit.samples import AT, ORIGIN, Grow, Lines, verdicts
+from tests.audit.samples import AT, ORIGIN, Grow, Lines, as_owner, verdicts
 
 PAGE = Path(__file__).parents[2] / "docs" / "audit.md"
 TEXT = PAGE.read_text("utf-8")
@@ -50,6 +50,7 @@ def folder(  # noqa: PLR0917 - what pytest hands in
         proofs = inclusion_file(conn, log, 7), consistency_file(conn, log, kept)
         seventh = entry_line(conn, 7)
     with database.write() as conn:
+        as_owner(conn)
         for table in (audit_leaf, audit_head, audit_checkpoint):
             conn.execute(delete(table))
         log.append(conn, verdicts(42, start=500), AT)

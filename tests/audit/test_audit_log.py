@@ -13,7 +13,7 @@ from audit.log import AuditLog, leaf_hashes, stored_entries
 from audit.merkle import EMPTY_ROOT, leaf_hash, root_of, verify_consistency, verify_inclusion
 from store.database import Database
 from store.tables import audit_head, audit_leaf
-from tests.audit.samples import AT, verdicts
+from tests.audit.samples import AT, as_owner, verdicts
 
 
 def test_an_unused_log_is_the_empty_tree(database: Database, log: AuditLog) -> None:
@@ -81,6 +81,7 @@ def test_no_proof_beyond_the_head(database: Database, log: AuditLog) -> None:
 def test_a_proof_over_a_gap_is_refused(database: Database, log: AuditLog) -> None:
     with database.write() as conn:
         log.append(conn, verdicts(8), AT)
+        as_owner(conn)
         conn.execute(delete(audit_leaf).where(audit_leaf.c.position == 5))
         with pytest.raises(LogBroken, match="lacks entries between 4 and 8"):
             log.inclusion(conn, 0, 8)

@@ -19,7 +19,7 @@ from audit.publish import NEWEST, FolderSink, publish
 from audit.verify import verify_database
 from store.database import Database
 from store.tables import audit_checkpoint, audit_head, audit_leaf
-from tests.audit.samples import AT, ORIGIN, Grow, hashed, ref, verdicts
+from tests.audit.samples import AT, ORIGIN, Grow, as_owner, hashed, ref, verdicts
 
 
 @dataclass
@@ -143,6 +143,7 @@ def test_a_log_altered_since_the_last_checkpoint_is_not_signed(
     grow([6])
     with database.write() as conn:
         log.append(conn, verdicts(6), AT)
+        as_owner(conn)
         tamper(conn, 9)
         with pytest.raises(LogBroken, match="does not make up its own head"):
             issue(conn, signer, AT)
@@ -194,6 +195,7 @@ def test_the_database_check_names_the_first_bad_entry(  # noqa: PLR0917 - what p
     with database.write() as conn:
         log.append(conn, verdicts(4), AT)
         assert verify_database(conn, ORIGIN, [signer.verifier]).good
+        as_owner(conn)
         tamper(conn, at)
         report = verify_database(conn, ORIGIN, [signer.verifier])
     assert not report.good
@@ -205,6 +207,7 @@ def test_a_rewritten_database_is_found_with_the_anchor_outside(
 ) -> None:
     anchor = grow([6])
     with database.write() as conn:
+        as_owner(conn)
         for table in (audit_leaf, audit_head, audit_checkpoint):
             conn.execute(delete(table))
         assert not verify_database(conn, ORIGIN, [signer.verifier], anchor).good
