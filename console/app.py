@@ -41,6 +41,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=str(files("console") / "static")))
     faults.install(app)
     app.add_middleware(BodyLimit)
+    app.add_middleware(faults.LastResort)
     app.add_middleware(SecurityHeaders, secure=app.state.runtime.secure)
     return app
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.errors import AlertNotOpen, KeyRefused, NotTheRecipient, OutcomeRefused
 from config import Refuse, Retry, TellPerson, WarmlinkError
@@ -39,7 +43,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(WarmlinkError, _ours)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _plain)
-    app.add_exception_handler(Exception, _unforeseen)
 
 
 def status_of(fault: WarmlinkError) -> int:
@@ -65,10 +68,30 @@ def _plain(request: Request, fault: Exception) -> Response:
     return _answer(request, fault.status_code if isinstance(fault, HTTPException) else 500, "")
 
 
-def _unforeseen(request: Request, fault: Exception) -> Response:
-    """Its message may hold a person: only the class goes into the log, and nothing to the browser."""
-    runtime_of(request).engine.log.error("console.unforeseen", error=type(fault).__name__)
-    return _answer(request, 500, "")
+class LastResort:
+    """What nobody foresaw ends here: left alone, the server would print the error, and its message may hold a person."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as fault:  # noqa: BLE001 - only its class and place may be told
+            place = traceback.extract_tb(fault.__traceback__)[-1]
+            log = scope["app"].state.runtime.engine.log
+            log.error(
+                "console.unforeseen", error=f"{type(fault).__name__} at {Path(place.filename).name}:{place.lineno}"
+            )
+            if scope["type"] == "http" and not begun:
+                await _answer(Request(scope, receive), 500, "")(scope, receive, send)
 
 
 def _answer(request: Request, status: int, detail: str) -> Response:

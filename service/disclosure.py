@@ -15,6 +15,7 @@ from audit.leaves import Kind, Leaf, leaf
 from consent import Decision, DecisionRequest, Verdict
 from consent.vocabulary import MatchTier
 from records import StaffMember
+from service.broken_glass import context as broken_glass
 from service.circumstances import applied, of_client
 from service.consent_history import on_file
 from service.engine import Engine
@@ -64,6 +65,19 @@ def evaluate(
 
     Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf.
     """
+    decision, asked = consider(engine, conn, case, recipient, at)
+    earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
+    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, str(earlier))
+    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
+    rulebooks.keep(conn, engine.rulebook.hash, engine.rulebook.canonical_bytes, at)
+    findings.add_decision(conn, _row(engine, given), at)
+    return Answer(ref, decision, _leaf(engine, given))
+
+
+def consider(
+    engine: Engine, conn: Connection, case: Case, recipient: StaffMember, at: datetime
+) -> tuple[Decision, DecisionRequest | None]:
+    """The decision without keeping it: for a question that discloses nothing, whatever its answer."""
     question = Question(
         entry=case.client.entry,
         booking=case.booking,
@@ -73,19 +87,22 @@ def evaluate(
         programs=engine.programs,
         jurisdiction=engine.settings.consent.jurisdiction,
         circumstances=applied(of_client(conn, engine, case.client.ref, at)),
+        context=broken_glass(conn, engine, case.client.ref, recipient.staff, at),
     )
-    decision, asked = ask(question, engine.rulebook, at)
-    earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
-    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, str(earlier))
-    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
-    rulebooks.keep(conn, engine.rulebook.hash, engine.rulebook.canonical_bytes, at)
-    findings.add_decision(conn, _row(engine, given), at)
-    return Answer(ref, decision, _leaf(engine, given))
+    return ask(question, engine.rulebook, at)
 
 
 def input_bytes(asked: DecisionRequest | None) -> bytes:
     """What was decided upon, in the published schema; null where facts were missing and nothing could be asked."""
     return b"null" if asked is None else _REQUEST.dump_json(asked, by_alias=True, warnings=False)
+
+
+def read_input(engine: Engine, decision: str, sealed: bytes | None) -> DecisionRequest | None:
+    """What a past decision was made upon; None where facts were missing then, or the content was destroyed since."""
+    if sealed is None:
+        return None
+    body = engine.vault.open(sealed, place=f"decision/{decision}")
+    return None if body == b"null" else _REQUEST.validate_json(body)
 
 
 @dataclass(frozen=True, slots=True)

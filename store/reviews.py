@@ -76,11 +76,12 @@ def outcome(conn: Connection, ref: str) -> str | None:
 
 
 def decided_by(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:
-    """How many each reviewer confirmed and refused since then."""
+    """How many each reviewer confirmed and refused since then. What clinicians say of their alerts is not counted."""
     query = (
         select(review.c.decided_by, review.c.state)
         .join(link, link.c.ref == review.c.link)
         .join(client, client.c.ref == link.c.client)
+        .join(review_opinion, (review_opinion.c.link == link.c.ref) & (review_opinion.c.by == review.c.decided_by))
         .where(review.c.decided_at >= since, review.c.state.in_(("confirmed", "refused")))
     )
     found: dict[str, dict[str, int]] = {}

@@ -21,12 +21,13 @@ from audit.log import entries
 from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
 from audit.report import ALWAYS, Period, Table, text, trail
 from audit.verify import Verification, verify_database
+from consent.history import History
 from records import ClientRef, OrgId, RosterEntry
+from service.consent_history import history_of
 from service.engine import Engine
 from service.explain import Explanation, explain
 from service.keys import checkpoint_signer
-from store import clients, consents, staff
-from store.consents import RecordedConsent
+from store import clients, staff
 from store.tables import client
 
 REPORTS: dict[str, Callable[[list[Entry], Period, datetime], Table]] = {
@@ -55,7 +56,7 @@ class ClientFile:
     ref: ClientRef
     entry: RosterEntry
     retired: bool
-    consents: tuple[RecordedConsent, ...]
+    consents: History
     disclosures: Table
     timeline: tuple[Entry, ...]
 
@@ -104,7 +105,7 @@ def search_client(engine: Engine, number: str, org: OrgId, by: str) -> ClientFil
             ref=ref,
             entry=stored.entry,
             retired=stored.retired,
-            consents=tuple(consents.history(conn, engine.vault, ref)),
+            consents=history_of(conn, engine, ref),
             disclosures=accounting(known, ref, Accounting.EVERYTHING, now),
             timeline=trail(known, ref),
         )

@@ -16,7 +16,7 @@ from audit.leaves import Kind, Leaf, leaf
 from config import Refuse
 from records import BookingRef, OrgId, Personal, StaffId
 from service.desks.offers import offer_all, refuse_link
-from service.disclosure import Case, evaluate
+from service.disclosure import Case, consider
 from service.dispatch import case_of
 from service.engine import Engine
 from service.offers import News
@@ -102,23 +102,33 @@ def one(engine: Engine, link: str, org: OrgId | None, reviewer: str) -> Doubt:
 
 
 def sides(engine: Engine, link: str, org: OrgId | None, reviewer: StaffId) -> Sides | None:
-    """The numbers of both sides, where the rules would let this reviewer be told if the match were sure; None if not.
+    """The numbers of both sides, for a reviewer of the client's own programme; None where the rules stand against it.
 
-    Names of bookings are never kept, so there are none to show.
+    They do where nobody of the programme might be told even if the match were sure: then a reviewer learns no more
+    than the fields. Names of bookings are never kept, so there are none to show.
     """
     now = engine.clock()
     with engine.database.write() as conn:
         row = _within(reviews.state(conn, link), org)
-        case, member = (case_of(engine, conn, link) if row else None), staff.get(conn, reviewer)
-        if row is None or row.state != "open" or case is None or member is None:
-            engine.audit.append(conn, [_looked(None, link, reviewer)], now)
-            return None
-        as_if = Case(link, "ALERT", case.client, case.booking)
-        answer = evaluate(engine, conn, as_if, member, stage="open", at=now)
-        leaves = [answer.leaf, _looked(row, link, reviewer) if answer.permitted else _refused(link, reviewer, answer)]
-        engine.audit.append(conn, leaves, now)
-    if not answer.permitted:
-        return None
+        case = case_of(engine, conn, link) if row is not None and row.state == "open" else None
+        seen = case is not None and _may_see(engine, conn, case, reviewer, now)
+        engine.audit.append(conn, [_looked(row if seen else None, link, reviewer)], now)
+    return _sides(engine, case) if seen and case is not None else None
+
+
+def _may_see(engine: Engine, conn: Connection, case: Case, reviewer: StaffId, now: datetime) -> bool:
+    """Staff of the programme look at doubtful matches, and of such only as one of them could be told of."""
+    directory = staff.everyone(conn)
+    member, entry = directory.get(reviewer), case.client.entry
+    programs = {e.program for e in entry.enrolments}
+    if member is None or member.org != entry.org or not programs & {*member.supervises, *member.programs}:
+        return False
+    sure = Case(case.link, "ALERT", case.client, case.booking)
+    able = possible_recipients(entry, directory, now)
+    return any(consider(engine, conn, sure, each, now)[0].discloses for each in able)
+
+
+def _sides(engine: Engine, case: Case) -> Sides:
     entry, event = case.client.entry, case.booking.event
     place = engine.facilities.get(event.facility.upper()) if event.facility else None
     return Sides(
@@ -192,11 +202,6 @@ def _looked(row: Any, link: str, by: str) -> Leaf:
 def _ref(text: str) -> str | None:
     """Only what can be a reference of ours goes into the log: an address may hold anything."""
     return text if len(text) == 26 and text.isascii() and text.isalnum() and text.islower() else None
-
-
-def _refused(link: str, by: str, answer: Any) -> Leaf:
-    reasons = sorted(answer.decision.reason_codes)
-    return leaf(Kind.REFUSED_ATTEMPT, action="view", reasons=reasons, by=by, screen="review", link=link)
 
 
 def _doubt(engine: Engine, conn: Connection, row: Any) -> Doubt:
