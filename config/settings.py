@@ -80,6 +80,10 @@ class ConsentSettings(Section):
     overrides: dict[str, bool | int | str | list[str] | None] = Field(
         default_factory=dict, description="policy switches that differ from the profile; see docs/consent.md"
     )
+    book: Path | None = Field(None, description="a rule book of your own (YAML) instead of the shipped one")
+    signatures_needed: int = Field(0, ge=0, le=5, description="how many officers must have signed the rule book")
+    officers: dict[Name, str] = Field(default_factory=dict, description="who may sign: name = Ed25519 key in base64")
+    signatures: Path = Field(Path("policy.signatures.json"), description="where `warmlink policy sign` keeps them")
 
 
 class FeedSettings(Section):

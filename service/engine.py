@@ -14,11 +14,12 @@ from alerts.keys import PublicKey, Signer
 from audit.log import AuditLog
 from config import FacilitySettings, FeedSettings, KeyUnavailable, Profile, ProgramSettings, Settings
 from connectors import Connector
-from consent import RuleBook, load_rulebook
+from consent import RuleBook
 from matcher import Encoder, LinkageKey, Model, default_model
 from service import logs
 from service.feeds import connector
 from service.keys import backup_key
+from service.rules import rulebook_in_force
 from store import migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes, Vault
@@ -112,7 +113,7 @@ def open_engine(
         vault=vault,
         linkage_key=LinkageKey(epoch, locator.ref("linkage-key", epoch), ring.linkage_root(epoch)),
         model=default_model(),
-        rulebook=load_rulebook(settings.consent.profile, dict(settings.consent.overrides)),
+        rulebook=rulebook_in_force(settings),
         audit=AuditLog(settings.audit.origin),
         log=log or logs.logger(clock),
     )

@@ -17,6 +17,7 @@ from consent import (
     BookingFacts,
     ClientFacts,
     ConsentRecord,
+    ContextFacts,
     Decision,
     DecisionRequest,
     ProgramFacts,
@@ -47,6 +48,7 @@ class Question:
     jurisdiction: str
     circumstances: Callable[[ClientFacts], ClientFacts] = field(default=lambda facts: facts)
     """Adds what is on file beside the roster: opt-outs, restrictions, a guardian, a merger, a death."""
+    context: ContextFacts = NO_CONTEXT
 
     def __repr__(self) -> str:
         return f"<question about a booking for {self.recipient.staff}>"
@@ -77,7 +79,7 @@ def request(question: Question, born: date, as_of: datetime) -> DecisionRequest:
         consents=question.consents,
         booking=_booking(question.booking, question.tier),
         recipient=_recipient(question.recipient, question.entry, programs, as_of),
-        context=NO_CONTEXT,
+        context=question.context,
         policy={},
     )
 

@@ -105,6 +105,11 @@ def add_decision(conn: Connection, row: DecisionRow, now: datetime) -> None:
     conn.execute(insert(decision).values(**values | lists, at=now))
 
 
+def decisions_since(conn: Connection, at: datetime) -> Sequence[AnyRow]:
+    """Every decision from that instant on, oldest first."""
+    return conn.execute(select(decision).where(decision.c.at >= at).order_by(decision.c.at, decision.c.ref)).all()
+
+
 def decisions_of(conn: Connection, link_ref: str) -> Sequence[AnyRow]:
     return conn.execute(select(decision).where(decision.c.link == link_ref).order_by(decision.c.at)).all()
 

@@ -6,10 +6,10 @@ import typer
 import yaml
 
 from config import FeedSettings, KeyUnavailable, Settings, WarmlinkError, shown
-from consent import load_rulebook
 from service.cli.common import ConfigOption, JsonOption, out, print_json, settings_of
 from service.feeds import mapping
 from service.keys import backup_key, checkpoint_signer
+from service.rules import rulebook_in_force
 
 app = typer.Typer(no_args_is_help=True, help="Is the configuration right, and what does it come to?")
 
@@ -73,4 +73,4 @@ def _keys(settings: Settings) -> None:
 
 
 def _rules(settings: Settings) -> None:
-    load_rulebook(settings.consent.profile, dict(settings.consent.overrides))
+    rulebook_in_force(settings)

@@ -1,0 +1,74 @@
+"""Broken glass: a clinician who is not assigned says why they must know now, for a few hours, and is reviewed for it.
+
+The declaration rests sealed in the client's history, the fact of it in the audit log; whether it opens anything is for the
+consent rules to say, each time anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from audit.leaves import Kind, leaf
+from config import Refuse
+from consent import NO_CONTEXT, BreakGlass, ContextFacts
+from consent.review import GlassUse, open_until
+from records import ClientRef, StaffId
+from service.consent_history import client_of
+from service.engine import Engine
+from store import clients, consents, staff
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the clinician is told: until when it stands, and that somebody will ask."""
+
+    declaration: str
+    until: datetime
+
+
+def declare(engine: Engine, number: str, by: StaffId, reason: str, *, org: str | None) -> Declared:
+    """Break the glass for one client. Raises Refuse for a stranger and for a reason that says too little."""
+    now = engine.clock()
+    policy = engine.rulebook.policy(engine.settings.consent.jurisdiction)
+    if len(reason.strip()) < policy.break_glass_min_reason_chars:
+        raise Refuse(f"say why in at least {policy.break_glass_min_reason_chars} characters")
+    with engine.database.write() as conn:
+        if staff.get(conn, by) is None:
+            raise Refuse("the directory has no such member of staff")
+        client = client_of(conn, engine, number, org)
+        until = open_until(GlassUse("", by, now), policy)
+        name = engine.locator.ref("break-glass", client, by, now.isoformat())
+        stated = {"break_glass": {"by": by, "reason": reason.strip(), "at": now.isoformat()}}
+        consents.append(conn, engine.vault, client, stated, ref=name, by=by, now=now)
+        made = leaf(Kind.BREAK_GLASS, declaration=name, by=by, client=client, expires_at=until)
+        engine.audit.append(conn, [made], now)
+    return Declared(name, until)
+
+
+def context(conn: Connection, engine: Engine, client: ClientRef, recipient: StaffId, at: datetime) -> ContextFacts:
+    """What surrounds a question: the recipient's own declaration while it stands, and nothing otherwise."""
+    policy = engine.rulebook.policy(engine.settings.consent.jurisdiction)
+    standing = timedelta(hours=policy.break_glass_ttl_hours)
+    for entry in reversed(consents.history(conn, engine.vault, client)):
+        said: Any = entry.record.get("break_glass")
+        if said and said["by"] == recipient and timedelta(0) <= at - entry.recorded_at < standing:
+            stated = BreakGlass(declared_by=recipient, reason=said["reason"], at=entry.recorded_at)
+            return replace(NO_CONTEXT, break_glass=stated)
+    return NO_CONTEXT
+
+
+def reason_of(engine: Engine, declaration: str) -> str | None:
+    """What was said, for whoever reviews it."""
+    with engine.database.read() as conn:
+        for client in clients.every(conn, engine.vault):
+            for entry in consents.history(conn, engine.vault, client.ref):
+                said: Any = entry.record.get("break_glass")
+                if said and declaration == engine.locator.ref(
+                    "break-glass", client.ref, said["by"], entry.recorded_at.isoformat()
+                ):
+                    return str(said["reason"])
+    return None
