@@ -35,8 +35,6 @@ def review_one(request: Request, who: Reviewer, link: str) -> Response:
 @router.post("/review/{link}/sides")
 def review_sides(request: Request, who: Reviewer, link: str) -> Response:
     """The numbers of both sides: a POST, since to look is an act and goes into the log."""
-    runtime = runtime_of(request)
-    review.one(runtime.engine, link, who.org, who.name)
     return _one(request, who, link, asked=True)
 
 
