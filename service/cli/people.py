@@ -1,4 +1,4 @@
-"""staff import, keys enroll, consent import: who may be told, to which key, and what clients have signed."""
+"""staff import, keys enroll: who may be told, and to which key."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import typer
 
 from config import Refuse
 from records import StaffId
-from service import consents, directory, registry
+from service import directory, registry
 from service.cli.common import ConfigOption, NowOption, engine_of, out
 
 staff_app = typer.Typer(no_args_is_help=True, help="The staff directory.")
 keys_app = typer.Typer(no_args_is_help=True, help="Keys of clinicians and of the installation.")
-consent_app = typer.Typer(no_args_is_help=True, help="Consent records.")
 
 
 def register(root: typer.Typer) -> None:
     root.add_typer(staff_app, name="staff", rich_help_panel="People")
     root.add_typer(keys_app, name="keys", rich_help_panel="People")
-    root.add_typer(consent_app, name="consent", rich_help_panel="People")
 
 
 @staff_app.command("import")
@@ -52,21 +50,3 @@ def enroll(
         key = registry.read_public(public_key) if public_key else registry.generate_key(new_key or Path())
         registry.enrol(engine, StaffId(staff), key)
     out.print(f"Key {key.kid} of {staff} is in force.")
-
-
-@consent_app.command("import")
-def import_consents(
-    file: Annotated[Path, typer.Argument(help="Consents in the published schema, one JSON object a line.")],
-    by: Annotated[str, typer.Option(help="Who records them.")],
-    org: Annotated[str | None, typer.Option(help="Whose clients they are.")] = None,
-    config: ConfigOption = None,
-    now: NowOption = None,
-) -> None:
-    """Record consents, whole file or nothing. Earlier entries stay in the history."""
-    with engine_of(config, now) as engine:
-        done = consents.import_file(engine, file, org=org, by=by)
-    out.print(f"Recorded {done.recorded}, unchanged {done.unchanged}.")
-    if done.unknown:
-        lines = ", ".join(map(str, done.unknown[:20]))
-        out.print(f"[yellow]{len(done.unknown)} of clients on no roster, not recorded: line {lines}[/]")
-        raise typer.Exit(65)
