@@ -1,7 +1,8 @@
-"""What many tests start from: an empty, migrated database on either engine, and a fixed moment."""
+"""What many tests start from: a migrated database on either engine, and a fixed moment."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,28 +22,46 @@ _names = count()
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """A real PostgreSQL of this test process's own, stopped and removed at the end."""
+    """A real PostgreSQL of this test process's own, stopped and removed at the end.
+
+    No test pulls the plug of the database's own machine, so it need not wait for the disk.
+    """
     with tempfile.TemporaryDirectory(prefix="wl", ignore_cleanup_errors=True) as folder:
         server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        _run(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def migrated_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied: migrating takes far longer than copying."""
+    path = tmp_path_factory.mktemp("migrated") / "empty.db"
+    _migrate(sqlite_url(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_on_postgres(postgres_server: str) -> str:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    _run(postgres_server, "CREATE DATABASE migrated")
+    _migrate(_url(postgres_server, "migrated"))
+    return "migrated"
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """The URL of a new, empty PostgreSQL database."""
+def postgres_url(postgres_server: str, migrated_on_postgres: str) -> str:
+    """The URL of a new PostgreSQL database, migrated and without rows."""
     name = f"t{next(_names)}"
-    admin = Database(postgres_server)
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text(f"CREATE DATABASE {name}"))
-    admin.close()
-    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    _run(postgres_server, f"CREATE DATABASE {name} TEMPLATE {migrated_on_postgres}")
+    return _url(postgres_server, name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once on each engine that the product supports."""
+    """A migrated database without rows, once on each engine that the product supports."""
     if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_on_sqlite"), tmp_path / "test.db")
         return sqlite_url(tmp_path / "test.db")
     url: str = request.getfixturevalue("postgres_url")
     return url
@@ -50,9 +69,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A migrated database on either engine."""
+    """A migrated database on either engine, open."""
     opened = Database(database_url)
-    upgrade(opened)
     yield opened
     opened.close()
 
@@ -60,3 +78,21 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    upgrade(database)
+    database.close()
+
+
+def _run(server: str, *statements: str) -> None:
+    admin = Database(server)
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        for statement in statements:
+            conn.execute(text(statement))
+    admin.close()
+
+
+def _url(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
