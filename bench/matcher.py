@@ -31,7 +31,7 @@ FIELDS = ("first", "middle", "last", "birth_date", "sex", "ssn4", "phone", "stre
 CHUNK = 50_000
 STREETS = [
     f"{name} {kind}"
-    for name in "Maple Oak Cedar Pine Elm Lake Hill Park Main Mill".split()
+    for name in ["Maple", "Oak", "Cedar", "Pine", "Elm", "Lake", "Hill", "Park", "Main", "Mill"]
     for kind in ("St", "Ave", "Rd")
 ]
 

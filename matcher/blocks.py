@@ -102,16 +102,17 @@ class BlockIndex:
 
 def _lookup(parts: tuple[U64, U64], asking: U64, keys: U64, cap: int) -> tuple[U64, int, int]:
     """Pairs of one pass as (asking row << 32 | held row), how many blocks were over the cap, and pairs lost to it."""
+    if not len(keys):
+        return keys, 0, 0
     order = np.argsort(keys, kind="stable")
     keys, asking = keys[order], asking[order]
-    spans = [(p, *_span(p, keys)) for p in parts if len(p)]
-    sizes = np.zeros(len(keys), np.int64)
-    for _, lo, hi in spans:
-        sizes += hi - lo
+    spans = [(part, *_span(part, keys)) for part in parts if len(part)]
+    sizes = sum((hi - lo for _, lo, hi in spans), np.zeros(len(keys), np.int64))
     over = sizes > cap
-    pairs = [_spread(part, lo[~over], (hi - lo)[~over], asking[~over]) for part, lo, hi in spans]
-    joined = np.concatenate([np.zeros(0, np.uint64), *pairs])
-    return joined, len(np.unique(keys[over])), int(sizes[over].sum())
+    fits = ~over if over.any() else slice(None)
+    pairs = [_spread(part, lo[fits], (hi - lo)[fits], asking[fits]) for part, lo, hi in spans]
+    found = pairs[0] if len(pairs) == 1 else np.concatenate([np.zeros(0, np.uint64), *pairs])
+    return found, len(np.unique(keys[over])) if over.any() else 0, int(sizes[over].sum())
 
 
 def _span(part: U64, keys: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, POINTERS, TABLE_SHAPES, Arrays, EncodedBatch, Rows, Tables
+from matcher.hashing import FILTER_WORDS
 
 
 def concat(batches: Sequence[EncodedBatch]) -> EncodedBatch:
@@ -87,7 +88,7 @@ def _merge_names(tables: Tables, used: I32) -> tuple[Arrays, I32]:
     """Name entries are equal when filter and parts are: DELACRUZ and DE LA CRUZ share a filter, not their parts."""
     filters = tables.name_filters
     part_filters = np.where(tables.name_parts[..., None] >= 0, filters[tables.name_parts], np.uint64(0))
-    key = np.concatenate([filters, part_filters.reshape(len(filters), -1)], axis=1)
+    key = np.concatenate([filters, part_filters.reshape(len(filters), 2 * FILTER_WORDS)], axis=1)
     _, to = _distinct(key, used)
     first_use = np.full(int(to.max(initial=-1)) + 1, -1, np.int32)
     first_use[to[used][::-1]] = used[::-1]

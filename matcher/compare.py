@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ INITIAL_BITS = 20
 """An initial has one bigram, so never more bits than that; two letters have three."""
 
 
+Filters = tuple[U64, NDArray[np.uint16]]
+"""A table of filters and the number of bits set in each."""
 NAME_TABLES = ("name_filters", "name_parts", "name_groups", "name_classes")
 
 
@@ -80,6 +81,10 @@ def _sizes(filters: U64) -> NDArray[np.uint16]:
     return sizes
 
 
+Side = tuple[View, Rows]
+"""One side of the pairs: its tables, and its row of each pair."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Compared:
     """What a comparison saw of each pair: one level per field, and whose frequency counts."""
@@ -90,9 +95,6 @@ class Compared:
     """Entry of the roster's name table whose frequency weighs the first name; -1 for none."""
     middle: I32
     last: I32
-
-    def take(self, at: NDArray[Any]) -> Compared:
-        return Compared(self.levels[:, at], self.first[at], self.middle[at], self.last[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
     for field in ("first", "middle", "last"):
         levels[FIELD_NUMBER[field]], entry = _names(left, getattr(a, field), right, getattr(b, field), cuts)
         who.append(entry)
-    _swaps(left, a, right, b, levels, who)
+    _swaps((left, a), (right, b), levels, who)
     for field in ("suffix", "sex", "phone"):
         levels[FIELD_NUMBER[field]] = _plain(getattr(a, field), getattr(b, field))
     levels[FIELD_NUMBER["dob"]] = _dobs(left.tables.dobs, a.dob, right.tables.dobs, b.dob)
@@ -120,12 +122,11 @@ def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
     return Compared(levels, *who)
 
 
-def _dice(
-    a: U64, na: NDArray[np.uint16], x: I32, b: U64, nb: NDArray[np.uint16], y: I32
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Dice similarity of filters a[x] and b[y], and the number of bits they share."""
+def _dice(left: Filters, x: I32, right: Filters, y: I32) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Dice similarity of filters x of the left table and y of the right one, and the number of bits they share."""
+    (a, size_a), (b, size_b) = left, right
     common = np.bitwise_count(a[x] & b[y]).sum(axis=1, dtype=np.int64)
-    return 2.0 * common / (na[x].astype(np.float64) + nb[y]), common
+    return 2.0 * common / (size_a[x].astype(np.float64) + size_b[y]), common
 
 
 def _names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32]:
@@ -142,7 +143,8 @@ def _names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32
 
 
 def _unequal_names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32]:
-    dice, common = _dice(left.tables.name_filters, left.name_sizes, x, right.tables.name_filters, right.name_sizes, y)
+    mine, theirs = ((v.tables.name_filters, v.name_sizes) for v in (left, right))
+    dice, common = _dice(mine, x, theirs, y)
     levels = np.full(len(x), Name.DIFFER, np.uint8)
     levels[dice >= cuts.similar] = Name.SIMILAR
     levels[dice >= cuts.close] = Name.CLOSE
@@ -193,8 +195,9 @@ def _agrees(left: View, x: I32, right: View, y: I32) -> Bool:
     return equal
 
 
-def _swaps(left: View, a: Rows, right: View, b: Rows, levels: U8, who: Sequence[I32]) -> None:
+def _swaps(one: Side, other: Side, levels: U8, who: Sequence[I32]) -> None:
     """Finds names in each other's field where the straight comparison failed, and corrects levels and entries."""
+    (left, a), (right, b) = one, other
     first, middle, last = (FIELD_NUMBER[f] for f in ("first", "middle", "last"))
     weak = (Name.DIFFER, Name.SIMILAR, Name.MISSING, Name.INITIAL, Name.OTHER_INITIAL)
     odd = np.flatnonzero(np.isin(levels[first], weak))
@@ -213,10 +216,10 @@ def _swaps(left: View, a: Rows, right: View, b: Rows, levels: U8, who: Sequence[
     at = odd[both]
     levels[first, at] = levels[middle, at] = Name.SWAPPED
     who[0][at], who[1][at] = y.middle[both], y.first[both]
-    one = (forward ^ backward) & ~crossed
-    at = odd[one]
+    single = (forward ^ backward) & ~crossed
+    at = odd[single]
     levels[first, at], levels[middle, at] = Name.SWAPPED, Name.MISSING
-    who[0][at] = np.where(forward[one], y.middle[one], y.first[one])
+    who[0][at] = np.where(forward[single], y.middle[single], y.first[single])
 
 
 def _plain(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> U8:
@@ -279,9 +282,8 @@ def _addresses(left: View, a: Rows, right: View, b: Rows, cuts: Cuts) -> U8:
     if len(at):
         number = _plain(a.number[at], b.number[at])
         same = left.street_prints[x[at]] == right.street_prints[y[at]]
-        dice, _ = _dice(
-            left.tables.street_filters, left.street_sizes, x[at], right.tables.street_filters, right.street_sizes, y[at]
-        )
+        mine, theirs = ((v.tables.street_filters, v.street_sizes) for v in (left, right))
+        dice, _ = _dice(mine, x[at], theirs, y[at])
         near = dice >= cuts.similar
         levels[at[same]] = Address.STREET_NAME
         levels[at[near & ~same & (number == Plain.EXACT)]] = Address.STREET_CLOSE

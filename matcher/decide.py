@@ -45,7 +45,8 @@ def _identified(e: Evidence) -> bool:
 
 def other_first_name(e: Evidence) -> bool:
     """A twin or sibling shares everything but the first name. Like names count as different where
-    both are common, or where the middle names differ too."""
+    both are common, or where the middle names differ too.
+    """
     if e.level("ssn4") == Ssn4.EXACT or e.level("middle") == Name.EXACT:
         return False
     alike = e.level("first") in {Name.CLOSE, Name.SIMILAR, Name.NICKNAME}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -162,22 +162,30 @@ def candidates_by_pass(
     return found
 
 
+_CLASSES: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
+    (
+        "twin or sibling",
+        lambda f, s, d: d == "exact" and s in {"exact", "part", "close"} and f in {"differ", "other_initial"},
+    ),
+    (
+        "namesake, parent or child",
+        lambda f, s, d: f in {"exact", "nickname"} and s in {"exact", "part"} and d in {"differ", "other_partial"},
+    ),
+    ("swap", lambda f, s, d: "swapped" in {f, s} or d == "day_month_swapped"),
+    ("other name", lambda f, s, _: f == s == "differ"),
+    ("too little known", lambda f, s, d: "missing" in {f, s, d} or d == "partial"),
+    (
+        "typo or variant",
+        lambda f, s, d: bool({f, s} & {"close", "similar", "part", "nickname"}) or d in {"digit", "two_parts"},
+    ),
+)
+"""Kinds of error by the levels of first name, surname and birth date; the first that fits names the error."""
+
+
 def error_class(levels: Mapping[str, str]) -> str:
     """What kind of error a wrong or missed link is, from its agreement levels."""
-    first, last, dob = levels.get("first", ""), levels.get("last", ""), levels.get("dob", "")
-    if dob == "exact" and last in {"exact", "part", "close"} and first in {"differ", "other_initial"}:
-        return "twin or sibling"
-    if first in {"exact", "nickname"} and last in {"exact", "part"} and dob in {"differ", "other_partial"}:
-        return "namesake, parent or child"
-    if "swapped" in {first, last} or dob == "day_month_swapped":
-        return "swap"
-    if first == "differ" and last == "differ":
-        return "other name"
-    if "missing" in {first, last, dob} or dob == "partial":
-        return "too little known"
-    if {first, last} & {"close", "similar", "part", "nickname"} or dob in {"digit", "two_parts"}:
-        return "typo or variant"
-    return "same facts"
+    facts = levels.get("first", ""), levels.get("last", ""), levels.get("dob", "")
+    return next((name for name, fits in _CLASSES if fits(*facts)), "same facts")
 
 
 def errors(

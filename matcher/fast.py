@@ -64,7 +64,7 @@ def _share_group(a: Any, x: Any, b: Any, y: Any) -> Any:
 
 
 @_jit
-def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> Any:
+def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> Any:  # noqa: PLR0917 - compiled code takes arrays, not objects
     """Level of a pair of names, and the right-hand entry that agreed."""
     if x < 0 or y < 0:
         return N_MISSING, y
@@ -140,7 +140,7 @@ def _ssn(a: Any, x: Any, b: Any, y: Any) -> Any:
 
 
 @_jit
-def _address(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, similar: Any) -> Any:
+def _address(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, similar: Any) -> Any:  # noqa: PLR0917 - compiled code takes arrays, not objects
     x, y = a[i, 5], b[j, 5]
     zips, cities = _plain(a[i, 7], b[j, 7]), _plain(a[i, 8], b[j, 8])
     if x >= 0 and y >= 0:
@@ -158,7 +158,7 @@ def _address(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, similar: Any
 
 
 @_jit
-def _compare(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, cuts: Any, levels: Any, who: Any) -> None:
+def _compare(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, cuts: Any, levels: Any, who: Any) -> None:  # noqa: PLR0917 - compiled code takes arrays, not objects
     names_a, streets_a, dobs_a, ssns_a = left
     names_b, streets_b, dobs_b, ssns_b = right
     for p in range(len(i)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ def link(
     scored = score(bookings, index, _required(persons, constraints, index), lowest)
     share = _estimated(scored, index, len(bookings)) if prior == "estimate" else _number(prior, index)
     ends = np.searchsorted(scored.booking, np.arange(len(bookings) + 1)).tolist()
-    spans = list(zip(ends[:-1], ends[1:], strict=True))
+    spans = list(pairwise(ends))
     case = _Case(scored, groups(scored, spans, index).tolist(), index, constraints, share)
     compared = scored.compared.tolist()
     return [

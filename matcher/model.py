@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -100,12 +100,12 @@ class Model(_Strict):
         """The model file's text, which `from_json` reads back to an equal model."""
         return self.model_dump_json(indent=1) + "\n"
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """Names this model: SHA-256 over its canonical JSON, in hex. Every link carries it."""
         return _digest(self.model_dump(mode="json"))
 
-    @cached_property
+    @property
     def schema_hash(self) -> str:
         """Names the encoding: normalisation, hashing and blocking keys, whatever the weights are."""
         passes = [[p.name, p.slots] for p in PASSES]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from records.identity import Identity
-
 from matcher import normalise as norm
 from matcher.encode import sound
 from matcher.hashing import bigrams, positions
@@ -16,6 +14,7 @@ from matcher.keys import LinkageKey
 from matcher.model import Model
 from matcher.nicknames import formal, groups
 from matcher.passes import PASSES
+from records.identity import Identity
 
 _MASK = (1 << 64) - 1
 

@@ -48,18 +48,19 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), abov
     pieces = []
     for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE):
         piece = slice(lo, lo + PAIRS_AT_ONCE)
-        pieces.append(_score_rows(left, i[piece], index, j[piece], same, scales, above if not required else -math.inf))
+        lowest = -math.inf if required else above
+        pieces.append(_score_rows(left, i[piece], index, j[piece], same=same, scales=scales, above=lowest))
     people = bookings.person_of_row()
     compared = _compared(people[i], index.people_of(j), len(bookings))
     return _best(people, index, pieces, compared, (set(required), above))
 
 
 def _score_rows(
-    left: View, i: I32, index: RosterIndex, j: I32, same: I32, scales: Scales, above: float
+    left: View, i: I32, index: RosterIndex, j: I32, *, same: I32, scales: Scales, above: float
 ) -> tuple[I32, I32, U8, F64, F64]:
     right = index.view()
     seen = comparison(index.kernel)(left, i, right, j, Cuts(index.model.close, index.model.similar))
-    bits = weigh(seen, left, i, right, j, same, scales)
+    bits = weigh(seen, (left, i), (right, j), same=same, scales=scales)
     weight = np.zeros(len(i))
     for row in bits:
         weight += row

@@ -41,7 +41,7 @@ class Training:
 
 
 def train(bookings: EncodedBatch, index: RosterIndex, *, rounds: int = 25, name: str = "trained") -> Training:
-    """m and prior from one batch, starting from the index's model. Encodings in, a model out; no labels, no text."""
+    """Learns m and prior from one batch, starting from the index's model. Encodings in, a model out; no labels, no text."""
     scored = score(bookings, index)
     model, share = index.model, index.model.prior
     bits = scored.bits.copy()
@@ -81,7 +81,7 @@ def relatives(bits: F64) -> F64:
 
 
 def _maximise(model: Model, scored: Scored, found: F64) -> Model:
-    """m of each level: its expected share among the matches that had something to compare."""
+    """The m of each level: its expected share among the matches that had something to compare."""
     learned = []
     for each in model.fields:
         counts = np.bincount(scored.levels[FIELD_NUMBER[each.field]], weights=found, minlength=len(FIELDS[each.field]))
@@ -147,6 +147,6 @@ def ecm(scored: Scored) -> NDArray[np.bool_]:
     columns = {f: np.isin(scored.levels[FIELD_NUMBER[f]], levels).astype(int) for f, levels in _AGREES.items()}
     pairs = pd.MultiIndex.from_arrays([scored.booking, scored.client])
     features = pd.DataFrame(columns, index=pairs)
-    features = features.loc[:, features.nunique() > 1]
+    features = features.loc[:, features.min() != features.max()]
     matches = recordlinkage.ECMClassifier(binarize=None).fit_predict(features)
     return np.asarray(pairs.isin(matches), bool)

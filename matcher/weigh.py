@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,17 @@ from matcher.model import Model
 
 VARIANTS = {Name.NICKNAME: 2.0, Name.CLOSE: 6.0, Name.SIMILAR: 9.0}
 """-log2 of the share of a name's variants that is one given variant: four nicknames, or 64 one-stroke errors."""
+_VARIES = np.isin(np.arange(len(Name)), list(VARIANTS))
 BONUS = 2.0
 """Bits by which a variant that is no known name may exceed its level's average."""
 
 
 Rarity = Callable[[NDArray[np.intp]], F64]
 """-log2 u of the values on which the pairs at these positions agree."""
+
+
+Side = tuple[View, I32]
+"""One side of the pairs: its view, and its row of each pair."""
 
 
 class Scales:
@@ -35,30 +41,42 @@ class Scales:
         self.by_value = [frozenset(n for n, v in enumerate(f.levels, 1) if v.frequency) for f in model.fields]
 
 
-def weigh(seen: Compared, left: View, i: I32, right: View, j: I32, same: I32, scales: Scales) -> F64:
+def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales) -> F64:
     """Bits (fields, pairs) of each field's evidence; zero where a side is missing.
 
     `same` maps the left name table to the right one's equal entries, -1 where there is none.
     """
+    (left, i), (right, j) = mine, theirs
+    rows = right.rows
     held = scales.frequencies
     bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
     names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
+    values = _Values(bits, seen, scales)
     for name, who, rarity in names:
-        _by_value(bits, name, seen, scales, (Name.EXACT, Name.PART, Name.SWAPPED), _entries(rarity.bits, who))
-        _variants(bits, name, seen, scales, rarity, (getattr(left.rows, name)[i], same, left.tables.name_classes), who)
-    _by_value(bits, "dob", seen, scales, (Dob.EXACT,), lambda p: held.dob[right.rows.dob[j[p]]])
-    _by_value(bits, "phone", seen, scales, (Plain.EXACT,), lambda p: held.phone.of(right.rows.phone[j[p]]))
-    _by_value(bits, "address", seen, scales, (Address.STREET,), lambda p: held.street.of(street_keys(right.rows, j[p])))
+        for level in (Name.EXACT, Name.PART, Name.SWAPPED):
+            values.weigh(name, level, _entries(rarity.bits, who))
+        _variants(values, name, rarity, (getattr(left.rows, name)[i], same, left.tables.name_classes), who)
+    values.weigh("dob", Dob.EXACT, lambda p: held.dob[rows.dob[j[p]]])
+    values.weigh("phone", Plain.EXACT, lambda p: held.phone.of(rows.phone[j[p]]))
+    values.weigh("address", Address.STREET, lambda p: held.street.of(street_keys(rows, j[p])))
     return bits
 
 
-def _by_value(bits: F64, field: str, seen: Compared, scales: Scales, levels: tuple[int, ...], rarity: Rarity) -> None:
-    """Replaces the level's average u by that of the value which agreed."""
-    row = FIELD_NUMBER[field]
-    for level in levels:
-        if level in scales.by_value[row]:
-            some = np.flatnonzero(seen.levels[row] == level)
-            bits[row, some] = scales.log_m[row][level] + rarity(some)
+@dataclass(frozen=True, slots=True, repr=False)
+class _Values:
+    """Evidence so far, corrected in place where a level's u follows the value that agreed."""
+
+    bits: F64
+    seen: Compared
+    scales: Scales
+
+    def weigh(self, field: str, level: int, rarity: Rarity) -> None:
+        """Replaces the level's average u by that of the value which agreed."""
+        row = FIELD_NUMBER[field]
+        if level in self.scales.by_value[row]:
+            some = np.flatnonzero(self.seen.levels[row] == level)
+            if len(some):
+                self.bits[row, some] = self.scales.log_m[row][level] + rarity(some)
 
 
 def _entries(bits: F64, who: I32) -> Rarity:
@@ -66,13 +84,7 @@ def _entries(bits: F64, who: I32) -> Rarity:
 
 
 def _variants(
-    bits: F64,
-    field: str,
-    seen: Compared,
-    scales: Scales,
-    rarity: NameRarity,
-    mine: tuple[I32, I32, NDArray[np.uint8]],
-    who: I32,
+    values: _Values, field: str, rarity: NameRarity, mine: tuple[I32, I32, NDArray[np.uint8]], who: I32
 ) -> None:
     """Weighs a nickname or a misspelling by how common both names are.
 
@@ -80,8 +92,9 @@ def _variants(
     share of variants; of two people as f(a) f(b). So the factor is about m t / 2 min(f): DUSTIN for JUSTIN says
     little, since both are names; a DUSTLN is hardly anything but a DUSTIN. No factor can exceed 1 / max(f).
     """
+    bits, seen, scales = values.bits, values.seen, values.scales
     row = FIELD_NUMBER[field]
-    some = np.flatnonzero(np.isin(seen.levels[row], list(VARIANTS)))
+    some = np.flatnonzero(_VARIES[seen.levels[row]])
     if not len(some):
         return
     at, same, classes = mine

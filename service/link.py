@@ -97,12 +97,14 @@ def run_link(
     named by line in the report.
     """
     encoder, bad = Encoder(key, model), list[BadRow]()
-    index = _index(roster, encoder, RosterIndex(model, exhaustive=exhaustive, kernel=kernel), bad, progress)
+    index = RosterIndex(model, exhaustive=exhaustive, kernel=kernel)
+    for ids, batch in _Intake(roster, "roster", encoder, bad, progress).batches("client_id"):
+        index.add(batch, ids)
     tally = _Tally()
     with _opened(out, _writing) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADINGS)
-        for ids, batch in _encoded(bookings, "booking_id", encoder, bad, "bookings", progress):
+        for ids, batch in _Intake(bookings, "bookings", encoder, bad, progress).batches("booking_id"):
             for lo in range(0, len(ids), BOOKINGS_AT_ONCE):
                 hi = min(lo + BOOKINGS_AT_ONCE, len(ids))
                 results = link(batch.slice(lo, hi), index, prior="estimate")
@@ -112,12 +114,6 @@ def run_link(
     return LinkReport(
         len(index), tally.bookings, tally.candidates, tally.links, tally.verdicts, tuple(bad), model.hash, measured
     )
-
-
-def _index(path: Path, encoder: Encoder, index: RosterIndex, bad: list[BadRow], progress: Progress) -> RosterIndex:
-    for ids, batch in _encoded(path, "client_id", encoder, bad, "roster", progress):
-        index.add(batch, ids)
-    return index
 
 
 def _write(writer: Writer, ids: Sequence[str], results: Sequence[BookingLinks], tally: _Tally) -> None:
@@ -135,13 +131,13 @@ def _write(writer: Writer, ids: Sequence[str], results: Sequence[BookingLinks], 
 def _reading(path: Path) -> TextIO:
     """A text file to read, unzipped where its name says so; a byte-order mark is skipped."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")  # type: ignore[return-value]
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
 def _writing(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        return gzip.open(path, "wt", encoding="utf-8", newline="")  # type: ignore[return-value]
+        return gzip.open(path, "wt", encoding="utf-8", newline="")
     return path.open("w", encoding="utf-8", newline="")
 
 
@@ -172,42 +168,50 @@ def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str],
             ) from error
 
 
-def _encoded(
-    path: Path, id_column: str, encoder: Encoder, bad: list[BadRow], stage: str, progress: Progress
-) -> Iterator[tuple[list[str], EncodedBatch]]:
-    """Ids and encodings of the file's good rows, a chunk at a time."""
-    rows = _rows(path, (id_column, COLUMNS["first"], COLUMNS["last"]))
-    seen: set[str] = set()
-    done = 0
-    while chunk := list(islice(rows, CHUNK)):
-        heading = chunk[0][1]
-        good = [row for line, _, row in chunk if _good(path, line, heading, row, id_column, seen, bad)]
-        done += len(chunk)
-        if good:
-            columns = dict(zip(heading, map(list, zip(*good, strict=True)), strict=True))
-            yield columns[id_column], _encode(encoder, columns)
-        progress(stage, done)
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """How the rows of one file are read, checked and encoded."""
+
+    path: Path
+    stage: str
+    encoder: Encoder
+    bad: list[BadRow]
+    progress: Progress
+
+    def batches(self, id_column: str) -> Iterator[tuple[list[str], EncodedBatch]]:
+        """Ids and encodings of the file's good rows, a chunk at a time."""
+        rows = _rows(self.path, (id_column, COLUMNS["first"], COLUMNS["last"]))
+        seen: set[str] = set()
+        done = 0
+        while chunk := list(islice(rows, CHUNK)):
+            heading = chunk[0][1]
+            at = {name: i for i, name in enumerate(heading)}
+            good = [row for line, _, row in chunk if self._good(line, at, row, id_column, seen)]
+            done += len(chunk)
+            if good:
+                columns = dict(zip(heading, map(list, zip(*good, strict=True)), strict=True))
+                yield [i.strip() for i in columns[id_column]], _encode(self.encoder, columns)
+            self.progress(self.stage, done)
+
+    def _good(self, line: int, at: dict[str, int], row: list[str], id_column: str, seen: set[str]) -> bool:
+        """Whether a row can be used; if not, why not is noted."""
+        if reason := _fault(at, row, id_column, seen):
+            self.bad.append(BadRow(self.path.name, line, reason))
+        else:
+            seen.add(row[at[id_column]].strip())
+        return not reason
 
 
-def _good(
-    path: Path, line: int, heading: list[str], row: list[str], id_column: str, seen: set[str], bad: list[BadRow]
-) -> bool:
-    """Whether a row can be used; if not, why not is noted."""
-    at = {name: i for i, name in enumerate(heading)}
-    reason = ""
-    if len(row) != len(heading):
-        reason = "wrong number of fields" if row else "empty line"
-    elif not (identifier := row[at[id_column]].strip()):
-        reason = f"no {id_column}"
-    elif identifier in seen:
-        reason = f"{id_column} seen before"
-    elif not (row[at[COLUMNS["first"]]].strip() or row[at[COLUMNS["last"]]].strip()):
-        reason = "no name"
-    else:
-        seen.add(identifier)
-    if reason:
-        bad.append(BadRow(path.name, line, reason))
-    return not reason
+def _fault(at: dict[str, int], row: list[str], id_column: str, seen: set[str]) -> str:
+    if len(row) != len(at):
+        return "wrong number of fields" if row else "empty line"
+    identifier = row[at[id_column]].strip()
+    if not identifier:
+        return f"no {id_column}"
+    if identifier in seen:
+        return f"{id_column} seen before"
+    named = row[at[COLUMNS["first"]]].strip() or row[at[COLUMNS["last"]]].strip()
+    return "" if named else "no name"
 
 
 def _encode(encoder: Encoder, columns: dict[str, list[str]]) -> EncodedBatch:

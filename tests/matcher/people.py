@@ -3,6 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
+
 from matcher import Encoder, LinkageKey, RosterIndex, default_model
 from records import Identity
 
@@ -74,14 +75,42 @@ def person(**facts: Any) -> Identity:
 
 def crowd(n: int = 400) -> list[Identity]:
     """Other clients, all different, so that frequencies and priors are those of a real roster."""
-    firsts = "James Mary Robert Linda Michael Susan David Karen Daniel Lisa Kevin Laura".split()
-    lasts = "Smith Johnson Brown Garcia Miller Davis Wilson Moore Taylor Clark Lewis Hall Young".split()
+    firsts = [
+        "James",
+        "Mary",
+        "Robert",
+        "Linda",
+        "Michael",
+        "Susan",
+        "David",
+        "Karen",
+        "Daniel",
+        "Lisa",
+        "Kevin",
+        "Laura",
+    ]
+    lasts = [
+        "Smith",
+        "Johnson",
+        "Brown",
+        "Garcia",
+        "Miller",
+        "Davis",
+        "Wilson",
+        "Moore",
+        "Taylor",
+        "Clark",
+        "Lewis",
+        "Hall",
+        "Young",
+    ]
+    streets = ["Maple", "Oak", "Cedar", "Pine", "Elm"]
     return [
         Identity(
             first=firsts[k % 12], middle=firsts[(k * 7 + 3) % 12][: 1 + k % 5], last=lasts[k % 13],
             birth_date=f"{1950 + k * 7 % 55}-{1 + k * 5 % 12:02d}-{1 + k * 11 % 28:02d}", sex="FM"[k % 2],
             ssn4=f"{(k * 7919 + 1000) % 9998 + 1:04d}" if k % 3 else "", phone=f"555{2000000 + k * 7717}",
-            street=f"{10 + k * 13} {'Maple Oak Cedar Pine Elm'.split()[k % 5]} St", city="Tolland", zip=f"0040{k % 5}",
+            street=f"{10 + k * 13} {streets[k % 5]} St", city="Tolland", zip=f"0040{k % 5}",
         )
         for k in range(n)
     ]  # fmt: skip

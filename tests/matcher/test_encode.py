@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from matcher import EncodedBatch, Encoder, HeaderMismatch, LinkageKey, reference
 from matcher.errors import BadSegment
 from matcher.hashing import FILTER_WORDS, siphash
 from records import Identity
-
 from tests.matcher.people import ENCODER, KEY, MODEL, identities, person
 
 KNOWN = Path(__file__).with_name("known_answers.json")

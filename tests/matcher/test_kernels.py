@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from matcher import link
 from matcher.compare import Cuts, View, compare
 from matcher.errors import KernelUnavailable
 from matcher.kernels import comparison
 from records import Identity
-
 from tests.matcher.people import ENCODER, MODEL, crowd, identities, person, roster
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from matcher import BadModel, Model, Verdict, decide, evaluate, explain, link
 from matcher.link import BookingLinks
 from matcher.model import Thresholds
 from matcher.score import score
 from matcher.train import compare_models, ecm, priced, relatives, train
-
 from tests.matcher.people import ENCODER, MODEL, crowd, person, roster
 
 CLIENTS = crowd(300)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from matcher import normalise as norm
 from matcher.nicknames import formal, groups
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+
 from matcher import Constraints, Verdict, link
 from matcher.errors import BadConstraint
 from records import Identity
-
 from tests.matcher.people import ENCODER, person, roster
 
 CLIENT = person()

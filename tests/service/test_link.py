@@ -5,6 +5,7 @@ import gzip
 from pathlib import Path
 
 import pytest
+
 from config.errors import TellPerson
 from matcher import LinkageKey, Verdict, default_model
 from service.link import HEADINGS, LinkReport, run_link
@@ -89,7 +90,7 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path, roster: str, message:
 
 
 def test_a_missing_file_and_a_wrong_encoding_are_told_plainly(tmp_path: Path) -> None:
-    with pytest.raises(TellPerson, match="absent.csv"):
+    with pytest.raises(TellPerson, match=r"absent\.csv"):
         run_link(
             tmp_path / "absent.csv",
             tmp_path / "b",
@@ -99,7 +100,7 @@ def test_a_missing_file_and_a_wrong_encoding_are_told_plainly(tmp_path: Path) ->
         )
     (tmp_path / "latin.csv").write_bytes("client_id,first_name,last_name\nC1,Jos\u00e9,P\u00e9rez\n".encode("latin-1"))
     (tmp_path / "bookings.csv").write_text(BOOKINGS)
-    with pytest.raises(TellPerson, match=r"latin.csv: unreadable"):
+    with pytest.raises(TellPerson, match=r"latin\.csv: unreadable"):
         run_link(
             tmp_path / "latin.csv",
             tmp_path / "bookings.csv",
