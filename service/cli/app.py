@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from config import Refuse, Retry, TellPerson, WarmlinkError
-from service.cli import audit, configuration, consent, demonstration, inbox, linkage, operate, people, policy, web
+from service.cli import audit, configuration, consent, demonstration, inbox, linkage, operate, people, policy, privacy, web
 
 EXIT = ((Retry, 75), (Refuse, 65), (TellPerson, 78))
 """Exit codes by what the caller should do (sysexits.h): try again later, do not ask again, tell a person."""

@@ -19,10 +19,12 @@ from consent import DecisionRequest
 NAMED = frozenset(
     {
         "id", "client_id", "person_id", "program_id", "org_id", "name", "merged_from", "merged_into", "participants",
-        "admin_control_orgs", "program_ids", "supervises", "recipient_org_id",
+        "admin_control_orgs", "program_ids", "supervises", "recipient_org_id", "declared_by",
     }
 )  # fmt: skip
 """Keys whose text identifies somebody or something of the provider's."""
+FREE = frozenset({"reason", "nature"})
+"""Text that somebody wrote: only its length goes on, which a rule asks for."""
 OF_AGE = 25
 """Years after which nobody is a minor under any jurisdiction's rules, with room to spare."""
 _REQUEST = TypeAdapter(DecisionRequest)
@@ -42,7 +44,11 @@ def _replaced(value: Any, secret: bytes, key: str = "") -> Any:
         return {k: v if by_class and k == "id" else _replaced(v, secret, k) for k, v in value.items()}
     if isinstance(value, list):
         return [_replaced(item, secret, key) for item in value]
-    return _pseudonym(value, secret) if key in NAMED and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if key in FREE:
+        return "x" * len(value.strip())
+    return _pseudonym(value, secret) if key in NAMED else value
 
 
 def _pseudonym(text: str, secret: bytes) -> str:

@@ -202,10 +202,12 @@ class ProviderEdge:
 
     def _rarity(self, ref: ClientRef, rows: int) -> Classes:
         """Classes of the client's rows; unknown where the roster changed since the index was made."""
-        number, starts = self.index.number_of(ref), self.index.starts()
-        if number is None or starts[number + 1] - starts[number] != rows:
-            return np.full((rows, len(COLUMNS)), 255, np.uint8)
-        return self._counted().of(self.index.view(), np.arange(starts[number], starts[number + 1]))
+        number = self.index.number_of(ref)
+        if number is not None:
+            first, held = (int(a[0]) for a in self.index.spans_of(np.array([number], np.int32)))
+            if held == rows:
+                return self._counted().of(self.index.view(), np.arange(first, first + held))
+        return np.full((rows, len(COLUMNS)), 255, np.uint8)
 
     def _decoy(self, now: datetime) -> tuple[None, tuple[Identity, ...], Classes]:
         refs = self.index.refs()
@@ -214,9 +216,7 @@ class ProviderEdge:
         donors = [ClientRef(refs[below(self.random, len(refs))]) for _ in range(3)]
         people = iter(self.caseload.identities(donors))
         identity = chimera(lambda: next(people)[0])
-        number = self.index.number_of(donors[0])
-        row = self.index.starts()[number if number is not None else 0]
-        return None, (identity,), self._counted().of(self.index.view(), np.array([row]))
+        return None, (identity,), self._rarity(donors[0], len(self.caseload.identities(donors[:1])[0]))[:1]
 
     def _inquired(self, inquiry: Inquiry, now: datetime) -> None:
         held = self._open.get(inquiry.session)

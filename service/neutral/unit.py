@@ -258,13 +258,8 @@ class Unit:
             "id": session.ask.session, "status": "active", "sealed_at": None, "juvenile": session.offer.juvenile,
             "booked_at": min(booked, now).isoformat(), "released_at": None, "match_tier": "probable", "jurisdiction": None,
         }  # fmt: skip
-        none: dict[str, Any] = {
-            "request_fields": None, "emergency": None, "break_glass": None, "custody_request": None,
-            "agreements": [], "court_orders": [],
-        }  # fmt: skip
         ours = {
-            "as_of": now.isoformat(), "jurisdiction": self.jurisdiction, "purpose": "TREAT", "booking": booking,
-            "context": none, "policy": {},
+            "as_of": now.isoformat(), "jurisdiction": self.jurisdiction, "purpose": "TREAT", "booking": booking, "policy": {},
         }  # fmt: skip
         try:
             return decide(read_request({**facts, **ours}), self.rulebook).decision is not Effect.DENY
