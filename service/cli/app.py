@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Tells a behavioural-health clinician, within the hour, that a client was booked into jail, and tells nobody else.",
     epilog="Exit codes: 0 done, 65 refused, 70 our fault, 75 try again later, 78 a person must act. See docs/operator.md.",
 )
-for room in (demonstration, operate, configuration, people, consent, policy, inbox, audit, web, linkage):
+for room in (demonstration, operate, configuration, people, consent, policy, inbox, audit, web, linkage, privacy):
     room.register(app)
 
 
