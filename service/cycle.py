@@ -16,6 +16,7 @@ from service.engine import Engine
 from service.intake import Intake
 from service.keys import checkpoint_signer
 from service.logs import error_code
+from service.reconsider import Reconsidered, reconsider
 from service.screening import Screener, Tally
 from store import feeds
 
@@ -41,6 +42,7 @@ class CycleReport:
     rows: int = 0
     refused: int = 0
     tally: Tally = field(default_factory=Tally)
+    reconsidered: Reconsidered = field(default_factory=lambda: Reconsidered(0, 0))
     sent: Sent = field(default_factory=Sent)
     checkpoints: list[int] = field(default_factory=list)
 
@@ -59,6 +61,8 @@ class Cycle:
         screener = Screener.open(self.engine, load_index(self.engine))
         report.clients, report.tally = len(screener.index), screener.tally
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
+        self.progress("consents", "")
+        report.reconsidered = reconsider(self.engine)
         self.progress("send", "")
         report.sent = Dispatcher(self.engine).run()
         self.progress("checkpoint", "")

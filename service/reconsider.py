@@ -1,0 +1,82 @@
+"""A consent that arrives while the person is still held leads to one alert then.
+
+Open bookings whose client's consent history grew since the link was last decided are asked about again. Whoever heard of
+the stay already hears nothing new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from alerts.content import AlertKind
+from alerts.threads import OPENING
+from records import ClientRef, StaffId, StaffMember
+from service.disclosure import Case
+from service.engine import Engine
+from service.offers import News, offer, said_to
+from service.recipients import possible_recipients
+from store import bookings, clients, findings, reviews, staff
+from store.tables import booking, consent_record, decision, link
+
+
+@dataclass(frozen=True, slots=True)
+class Reconsidered:
+    """How many links were asked about again, and how many alerts came of it."""
+
+    links: int
+    alerts: int
+
+
+def reconsider(engine: Engine) -> Reconsidered:
+    """Ask again where a consent, a revocation or a circumstance was recorded since; each link in a transaction of its own."""
+    with engine.database.read() as conn:
+        waiting = [str(ref) for ref in conn.execute(_grown()).scalars()]
+        directory = staff.everyone(conn)
+    alerts = sum(_one(engine, directory, ref) for ref in waiting)
+    return Reconsidered(len(waiting), alerts)
+
+
+def _grown() -> Any:
+    """Standing ALERT links of open bookings whose client has a consent entry newer than the link's last decision."""
+    decided = select(func.max(decision.c.at)).where(decision.c.link == link.c.ref).scalar_subquery()
+    newest = select(func.max(consent_record.c.recorded_at)).where(consent_record.c.client == link.c.client)
+    return (
+        select(link.c.ref)
+        .join(booking, booking.c.ref == link.c.booking)
+        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
+        .where(newest.scalar_subquery() > decided)
+        .order_by(link.c.ref)
+    )
+
+
+def _one(engine: Engine, directory: dict[StaffId, StaffMember], ref: str) -> int:
+    now = engine.clock()
+    with engine.database.write() as conn:
+        case = _case(engine, conn, ref)
+        if case is None:
+            return 0
+        return sum(
+            _offered(engine, conn, case, to, now) for to in possible_recipients(case.client.entry, directory, now)
+        )
+
+
+def _case(engine: Engine, conn: Connection, ref: str) -> Case | None:
+    row = findings.get_link(conn, ref)
+    client = clients.get(conn, engine.vault, ClientRef(row.client))
+    stored = bookings.get(conn, engine.vault, row.booking)
+    return Case(ref, row.verdict, client, stored) if client and stored else None
+
+
+def _offered(engine: Engine, conn: Connection, case: Case, to: StaffMember, now: datetime) -> bool:
+    if OPENING & set(said_to(conn, case.link, to.staff)):
+        return False
+    match = "adjudicated" if reviews.outcome(conn, case.link) == "confirmed" else "full"
+    made = offer(engine, conn, case, to, News(AlertKind.ALREADY_IN_CUSTODY, match=match), now=now)
+    if made is None:
+        return False
+    engine.audit.append(conn, list(made.leaves), now)
+    return made.queued
