@@ -13,7 +13,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from config import Retry, WarmlinkError
+from config import Retry
 from service.cycle import Cycle, CycleReport
 from service.engine import Engine
 from service.logs import error_code
@@ -45,7 +45,7 @@ def run_slot(engine: Engine, worker: str) -> CycleReport | None:
     except Retry as fault:
         engine.log.warning("cycle.postponed", error=error_code(fault), slot=slot)
         return None
-    except WarmlinkError as fault:
+    except Exception as fault:  # noqa: BLE001 - the scheduler would print it whole, and its message may hold a person
         engine.log.error("cycle.failed", error=error_code(fault), slot=slot)
         return None
     engine.log.info("cycle.done", slot=slot, alerts=report.tally.alerts, rows=report.tally.events)
