@@ -110,7 +110,7 @@ def run_link(
                 results = link(batch.slice(lo, hi), index, prior="estimate")
                 _write(writer, ids[lo:hi], results, tally)
                 progress("link", tally.bookings)
-    measured = accuracy(tally.found, _pairs(truth)) if truth else None
+    measured = accuracy(tally.found, true_pairs(truth)) if truth else None
     return LinkReport(
         len(index), tally.bookings, tally.candidates, tally.links, tally.verdicts, tuple(bad), model.hash, measured
     )
@@ -128,7 +128,12 @@ def _write(writer: Writer, ids: Sequence[str], results: Sequence[BookingLinks], 
             writer.writerow((booking, each.client, each.verdict.value, *numbers, each.levels_text))
 
 
-def _reading(path: Path) -> TextIO:
+def encoded_rows(path: Path, id_column: str, encoder: Encoder) -> Iterator[tuple[list[str], EncodedBatch]]:
+    """Ids and encodings of a file's good rows, a chunk at a time; bad rows are left out. Raises TellPerson."""
+    yield from _Intake(path, id_column, encoder, [], _silent).batches(id_column)
+
+
+def open_table(path: Path) -> TextIO:
     """A text file to read, unzipped where its name says so; a byte-order mark is skipped."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
@@ -153,7 +158,7 @@ def _opened(path: Path, how: Callable[[Path], TextIO]) -> Iterator[TextIO]:
 
 def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
     """Line number, heading and fields of each row. Raises TellPerson where the file is not such a table."""
-    with _opened(path, _reading) as stream:
+    with _opened(path, open_table) as stream:
         reader = csv.reader(stream)
         try:
             heading = [name.strip().lower() for name in next(reader, [])]
@@ -233,7 +238,7 @@ def _encode(encoder: Encoder, columns: dict[str, list[str]]) -> EncodedBatch:
     return encoder.encode_columns(spread, counts)
 
 
-def _pairs(path: Path) -> set[tuple[str, str]]:
+def true_pairs(path: Path) -> set[tuple[str, str]]:
     """The true (booking, client) pairs."""
     pairs = set()
     for _, heading, row in _rows(path, ("booking_id", "client_id")):

@@ -1,7 +1,8 @@
-"""link: batch linkage of two files, over encodings and without a database."""
+"""link, evaluate, model: batch linkage of two files over encodings, and how well it does."""
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +11,29 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from config import Refuse
 from matcher import LinkageKey, Model, default_model
 from matcher.evaluate import Accuracy, Measure
+from matcher.model import Thresholds
+from matcher.train import compare_models, priced
 from service.cli.common import JsonOption, out, print_json, table
+from service.evaluation import evaluate as measure_all
+from service.evaluation import train_on
+from service.evaluation_page import page
 from service.link import LinkReport, run_link
 
 PANEL = "Measure the matcher"
 
 
+model_app = typer.Typer(
+    no_args_is_help=True, help="The linkage model: what each agreement is worth, and the thresholds."
+)
+
+
 def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(link)
+    app.command(rich_help_panel=PANEL)(evaluate)
+    app.add_typer(model_app, name="model", rich_help_panel=PANEL)
 
 
 def link(
@@ -35,9 +49,7 @@ def link(
     as_json: JsonOption = False,
 ) -> None:
     """Link two files over encodings: one line per link, with verdict, weight and an agreement level per field."""
-    used = Model.from_json(model.read_text("utf-8")) if model else default_model()
-    key = LinkageKey("batch", "batch", os.urandom(32))  # of this run only: nothing is kept that could be compared later
-    report = _watched(roster, bookings, output, truth, used, key, exhaustive=exhaustive, kernel=kernel)
+    report = _watched(roster, bookings, output, truth, _model(model), _run_key(), exhaustive=exhaustive, kernel=kernel)
     if as_json:
         print_json(report)
     else:
@@ -88,3 +100,98 @@ def accuracy_table(found: Accuracy) -> Table:
 
 def _ratios(m: Measure) -> tuple[str, str, str]:
     return f"{m.precision:.4f}", f"{m.recall:.4f}", f"{m.f1:.4f}"
+
+
+def evaluate(
+    roster: Annotated[Path, typer.Option(help="Clients, in the common CSV form.")],
+    bookings: Annotated[Path, typer.Option(help="Bookings, in the common CSV form.")],
+    truth: Annotated[Path, typer.Option(help="True pairs.")],
+    output: Annotated[Path, typer.Option("--out", help="Where the report page goes (HTML).")],
+    model: Annotated[Path | None, typer.Option(help="A model file instead of the shipped one.")] = None,
+    title: Annotated[str, typer.Option(help="The page's heading.")] = "Linkage evaluation",
+) -> None:
+    """Measure a model against truth: one self-contained page of charts, tables, errors by kind and who gets linked."""
+    found = measure_all(roster, bookings, truth, model=_model(model), key=_run_key())
+    output.write_text(page(found, title), "utf-8")
+    out.print(accuracy_table(found.accuracy))
+    out.print(f"The report is in {output}.")
+
+
+@model_app.command()
+def train(
+    roster: Annotated[Path, typer.Option(help="Clients, in the common CSV form.")],
+    bookings: Annotated[Path, typer.Option(help="Bookings, in the common CSV form; no truth is needed.")],
+    output: Annotated[Path, typer.Option("--out", help="Where the model file goes.")],
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Start from this model instead of the shipped one.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="The model's name.")] = "trained",
+    false_alert: Annotated[float, typer.Option(help="What a false alert costs, beside --missed-alert.")] = 0.0,
+    missed_alert: Annotated[float, typer.Option(help="What a missed alert costs.")] = 0.0,
+) -> None:
+    """Learn from two files without labels. With both prices, the thresholds follow from them."""
+    learned = train_on(roster, bookings, model=_model(start), key=_run_key(), name=name)
+    made = learned.model
+    if false_alert or missed_alert:
+        made = made.model_copy(update={"thresholds": _priced(false_alert, missed_alert, made)})
+    output.write_text(made.to_json(), "utf-8")
+    out.print(
+        f"{learned.rounds} rounds, about {learned.expected_matches:.0f} bookings of clients"
+        f" ({learned.prior:.1%}); model {made.hash[:12]} in {output}. Compare it: warmlink model compare"
+    )
+
+
+def _priced(false_alert: float, missed_alert: float, model: Model) -> Thresholds:
+    try:
+        return priced(false_alert, missed_alert, model.thresholds)
+    except ValueError as fault:
+        raise Refuse(str(fault)) from fault
+
+
+@model_app.command()
+def show(
+    file: Annotated[Path | None, typer.Argument(help="A model file; without one, the shipped model.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a model holds: the worth of each agreement level in bits, prior and thresholds."""
+    used = _model(file)
+    if as_json:
+        typer.echo(used.to_json(), nl=False)
+        return
+    rows = table("field", "level", "#m", "#u", "#bits")
+    for field in used.fields:
+        for level in field.levels:
+            bits = f"{math.log2(level.m / level.u):+.2f}"
+            rows.add_row(field.field, level.level, f"{level.m:.4g}", f"{level.u:.4g}", bits)
+    t = used.thresholds
+    out.print(f"model {used.name}, {used.hash[:16]}, encoding {used.encoding.version}")
+    out.print(
+        f"prior {used.prior:.3g}; ALERT from {t.alert:g} with {t.margin:g} bits of margin, REVIEW from {t.review:g}\n"
+    )
+    out.print(rows)
+
+
+@model_app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="A model file.")], b: Annotated[Path, typer.Argument(help="Another.")]
+) -> None:
+    """Which agreement levels two models weigh differently. Past links keep the model they were made with."""
+    changed = compare_models(_model(a), _model(b))
+    rows = table("field", "level", "#bits before", "#bits after")
+    for (field, level), (before, after) in changed.items():
+        rows.add_row(field, level, f"{before:+.2f}", f"{after:+.2f}")
+    out.print(rows if changed else "The two models weigh alike.")
+
+
+def _model(path: Path | None) -> Model:
+    if path is None:
+        return default_model()
+    try:
+        return Model.from_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Refuse(f"the model file {path.name} cannot be read") from fault
+
+
+def _run_key() -> LinkageKey:
+    """A key of this run only: nothing is kept that could be compared with another run's encodings."""
+    return LinkageKey("batch", "batch", os.urandom(32))
