@@ -2,6 +2,7 @@
 
     python bench/matcher.py                    10,000 and 100,000 clients
     python bench/matcher.py --sizes 1000000    as large as you have patience for
+    python bench/matcher.py --accuracy DIR...  precision and recall on folders of roster.csv, bookings.csv, truth.csv
 
 Peers work on plaintext of the same pairs: recordlinkage (its Compare, as its manual uses it) and rapidfuzz (one
 Jaro-Winkler per name and an equality per other field, pair by pair). Ours works on encodings.
@@ -10,23 +11,30 @@ Jaro-Winkler per name and an equality per other field, pair by pair). Ours works
 from __future__ import annotations
 
 import argparse
+import csv
 import random
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, default_model, link
+from matcher.evaluate import measure as evaluate_pairs
 from matcher.tables import lines
 from records import Identity
+from service.link import run_link
 
 T = TypeVar("T")
+LIKELY = 0.7
+"""One threshold on probability, for all sets, rules left aside."""
 FIELDS = ("first", "middle", "last", "birth_date", "sex", "ssn4", "phone", "street", "city", "zip")
 CHUNK = 50_000
 STREETS = [
@@ -57,10 +65,13 @@ class World:
             ]
             self.pools[table] = ([n for n, _ in rows], [w for _, w in rows])
 
+    def blank(self, value: str, share: float) -> str:
+        return "" if self.random.random() < share else value
+
     def columns(self, n: int) -> dict[str, list[str]]:
         r = self.random
         given, surname = self.pools["given_classes.csv"], self.pools["surname_classes.csv"]
-        blank = lambda value, share: "" if r.random() < share else value  # noqa: E731 - one expression, used ten lines long
+        blank = self.blank
         return {
             "first": r.choices(*given, k=n),
             "middle": [blank(m, 0.3) for m in r.choices(*given, k=n)],
@@ -108,7 +119,9 @@ def reload(segments: list[bytes], booking: EncodedBatch) -> None:
     link(booking, index)
 
 
-def one_by_one(columns: dict[str, list[str]], encoder: Encoder, index: RosterIndex, n: int = 300) -> np.ndarray:
+def one_by_one(
+    columns: dict[str, list[str]], encoder: Encoder, index: RosterIndex, n: int = 300
+) -> NDArray[np.float64]:
     """Wall milliseconds from plaintext to verdict, one booking at a time."""
     took = []
     for k in range(n):
@@ -181,11 +194,41 @@ def measure(size: int, bookings: int) -> None:
     )
 
 
+def accuracy_of(folder: Path) -> None:
+    """One line of the table in matcher/README.md."""
+    key = LinkageKey("bench", "k", bytes(range(32)))
+    with tempfile.TemporaryDirectory() as scratch:
+        links = Path(scratch) / "links.csv"
+        files = folder / "roster.csv", folder / "bookings.csv"
+        report = run_link(*files, links, folder / "truth.csv", model=default_model(), key=key)
+        with links.open(newline="") as stream:
+            likely = {
+                (r["booking_id"], r["client_id"]) for r in csv.DictReader(stream) if float(r["probability"]) >= LIKELY
+            }
+    with (folder / "truth.csv").open(newline="") as stream:
+        truth = {(r["booking_id"], r["client_id"]) for r in csv.DictReader(stream)}
+    found = report.accuracy
+    if found is None:
+        raise SystemExit("no truth")
+    alert, review = found.alert, found.alert_or_review
+    print(
+        f"| {folder.name} | {alert.precision:.3f} / {alert.recall:.3f} | {alert.f1:.3f} | {evaluate_pairs(likely, truth).f1:.3f} "
+        f"| {found.best.f1:.3f} | {found.recall_at_99:.3f} | {review.precision:.3f} / {review.recall:.3f} |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--bookings", type=int, default=10_000)
+    parser.add_argument(
+        "--accuracy", type=Path, nargs="+", metavar="DIR", help="measure accuracy on these folders instead"
+    )
     given = parser.parse_args()
+    for folder in given.accuracy or ():
+        accuracy_of(folder)
+    if given.accuracy:
+        return
     for size in given.sizes:
         measure(size, given.bookings)
 

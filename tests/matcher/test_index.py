@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import Encoder, HeaderMismatch, LinkageKey, RosterIndex, link
+from matcher import BookingLinks, Encoder, HeaderMismatch, LinkageKey, RosterIndex, link
 from matcher.blocks import BlockIndex
-from matcher.link import BookingLinks
 from matcher.passes import PASSES
 from tests.matcher.people import ENCODER, MODEL, crowd, person, roster
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher import BadModel, Model, Verdict, decide, evaluate, explain, link
-from matcher.link import BookingLinks
+from matcher import BadModel, BookingLinks, Model, Verdict, decide, evaluate, explain, link
 from matcher.model import Thresholds
 from matcher.score import score
 from matcher.train import compare_models, ecm, priced, relatives, train

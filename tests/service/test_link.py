@@ -29,9 +29,10 @@ def run(folder: Path, roster: str = ROSTER, bookings: str = BOOKINGS, truth: str
     for name, text in (("roster", roster), ("bookings", bookings), ("truth", truth)):
         data = text.encode()
         (folder / f"{name}.csv{suffix}").write_bytes(gzip.compress(data) if suffix else data)
-    paths = [folder / f"{name}.csv{suffix}" for name in ("roster", "bookings", "links")]
+    inputs = folder / f"roster.csv{suffix}", folder / f"bookings.csv{suffix}"
     return run_link(
-        *paths,
+        *inputs,
+        folder / f"links.csv{suffix}",
         folder / f"truth.csv{suffix}" if truth else None,
         model=default_model(),
         key=LinkageKey("e", "k", b"\x05" * 32),
