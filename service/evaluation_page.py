@@ -9,7 +9,7 @@ from html import escape
 from matcher.evaluate import GroupRate, Measure, Rate
 from service.evaluation import Evaluation
 
-WIDTH, HEIGHT, PAD = 640, 260, 44
+WIDTH, HEIGHT, PAD = 640, 260, 58
 
 _STYLE = """
 :root{--ink:#1c2430;--soft:#5b6876;--line:#d7dde4;--one:#1f6feb;--two:#d1662b;--back:#fff}
