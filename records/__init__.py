@@ -21,16 +21,19 @@ from records.ids import (
 from records.instant import Instant, TimeQuality
 from records.roster import (
     Absence,
+    Address,
     Assignment,
     Enrolment,
     EnrolmentStatus,
     QuietHours,
     RosterEntry,
+    Shift,
     StaffMember,
 )
 
 __all__ = [
     "Absence",
+    "Address",
     "AlertRef",
     "Assignment",
     "BookingEvent",
@@ -57,6 +60,7 @@ __all__ = [
     "ProgramId",
     "QuietHours",
     "RosterEntry",
+    "Shift",
     "StaffId",
     "StaffMember",
     "ThreadRef",

@@ -89,6 +89,22 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """On call from `starts` until `ends` (half-open)."""
+
+    starts: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a channel reaches somebody: a URL, or a folder below the drop folder; empty where the channel needs none."""
+
+    channel: str
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StaffMember:
     """Someone who may receive alerts. Not a client: names and work addresses of staff are not secrets of care."""
 
@@ -104,3 +120,6 @@ class StaffMember:
     language: str = "en"
     quiet_hours: QuietHours | None = None
     absences: tuple[Absence, ...] = ()
+    on_call: tuple[Shift, ...] = ()
+    channels: tuple[Address, ...] = ()
+    """Beside the inbox and its notice by mail."""
