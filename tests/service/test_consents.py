@@ -14,6 +14,7 @@ from sqlalchemy import text
 from alerts.content import AlertKind
 from audit.leaves import Kind
 from config import ConfigError, Refuse
+from consent.history import as_of, current
 from consent.rulebook import load_rulebook
 from consent.signing import RuleBookNotSigned
 from consent.vocabulary import RevocationMethod, Scope
@@ -67,8 +68,8 @@ def test_the_history_of_a_form_keeps_every_reading(site: Installation) -> None:
         client = site.client(AVELINE)
         history = history_of(conn, site.engine, client)
         assert [entry.act.value for entry in history] == ["recorded", "corrected"]
-        assert consents.life.as_of(history, first)[0].revoked_at is None
-        assert consents.life.current(history)[0].revoked_at is not None
+        assert as_of(history, first)[0].revoked_at is None
+        assert current(history)[0].revoked_at is not None
     changes = [facts_of(e)["change"] for e in site.leaves(Kind.CONSENT) if facts_of(e)["client"] == client]
     assert changes == ["recorded", "revoked"]
 
