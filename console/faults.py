@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.errors import AlertNotOpen, KeyRefused, NotTheRecipient, OutcomeRefused
+from audit.leaves import Kind, leaf
 from config import Refuse, Retry, TellPerson, WarmlinkError
 from console.guard import ForgedRequest, NotAllowed, NotFound, NotSignedIn
 from console.pages import go, page
@@ -51,11 +52,21 @@ def status_of(fault: WarmlinkError) -> int:
 
 def _ours(request: Request, fault: Exception) -> Response:
     status = status_of(fault) if isinstance(fault, WarmlinkError) else 500
+    if isinstance(fault, NotTheRecipient | NoSuchReview):
+        _note(request)
     if status >= 500:
         runtime_of(request).engine.log.error("console.failed", error=error_code(fault))
     if status == 401 and not _wants_json(request):
         return go("/sign-in")
     return _answer(request, status, str(fault) if status < 500 else "")
+
+
+def _note(request: Request) -> None:
+    """Somebody reached for what is another's, or for nothing: the log has it either way, the answer tells neither."""
+    who, engine = getattr(request.state, "principal", None), runtime_of(request).engine
+    reached = leaf(Kind.REFUSED_ATTEMPT, action="view", reasons=["NOT_YOURS"], by=who.name if who else None)
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [reached], engine.clock())
 
 
 def _unreadable(request: Request, fault: Exception) -> Response:

@@ -90,15 +90,14 @@ def queue(engine: Engine, org: OrgId | None, reviewer: str) -> Sequence[Doubt]:
 
 
 def one(engine: Engine, link: str, org: OrgId | None, reviewer: str) -> Doubt:
-    """One doubtful match. Raises NoSuchReview; either way the look is in the audit log."""
+    """One doubtful match; the look is in the audit log. Raises NoSuchReview."""
     now = engine.clock()
     with engine.database.write() as conn:
         row = _within(reviews.state(conn, link), org)
+        if row is None:
+            raise NoSuchReview("there is no such match to review")
         engine.audit.append(conn, [_looked(row, link, reviewer)], now)
-        doubt = None if row is None else _doubt(engine, conn, row)
-    if doubt is None:
-        raise NoSuchReview("there is no such match to review")
-    return doubt
+        return _doubt(engine, conn, row)
 
 
 def sides(engine: Engine, link: str, org: OrgId | None, reviewer: StaffId) -> Sides | None:
