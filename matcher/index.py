@@ -70,7 +70,7 @@ class RosterIndex:
         Raises HeaderMismatch for encodings of another key, epoch, version or schema; ValueError for references
         that do not fit the batch or are already there.
         """
-        self._accept(batch.header)
+        self.accept(batch.header)
         if len(client_refs) != len(batch):
             raise ValueError(f"{len(client_refs)} client references for {len(batch)} people")
         base, row_base = len(self._refs), len(self._person)
@@ -91,7 +91,7 @@ class RosterIndex:
 
     def replace(self, ref: str, batch: EncodedBatch, org: str = "") -> None:
         """Puts a changed client in place of the old one; adds where there was none."""
-        self._accept(batch.header)
+        self.accept(batch.header)
         if ref in self:
             self.remove(ref)
         self.add(batch, [ref], [org])
@@ -115,21 +115,22 @@ class RosterIndex:
         return self._frequencies
 
     def candidates(self, bookings: EncodedBatch) -> Candidates:
-        """Row pairs that share a blocking key, aliases included; every pair in exhaustive mode."""
-        self._accept(bookings.header)
-        if self.exhaustive:
-            rows = np.flatnonzero(self._refs.alive[self._person.values]).astype(np.int32)
-            i = np.repeat(np.arange(len(bookings.rows), dtype=np.int32), len(rows))
-            return Candidates(i, np.tile(rows, len(bookings.rows)), ())
+        """Row pairs that share a blocking key, aliases included."""
+        self.accept(bookings.header)
         i, j, report = self._blocks.pairs(bookings.blocks)
         if len(self) < len(self._refs):
             live = self._refs.alive[self._person.values[j]]
             i, j = i[live], j[live]
         return Candidates(i, j, report)
 
+    def every_pair(self, lo: int, hi: int) -> tuple[I32, I32]:
+        """Booking rows lo to hi beside every row of the roster, for exhaustive mode."""
+        rows = np.flatnonzero(self._refs.alive[self._person.values]).astype(np.int32)
+        return np.repeat(np.arange(lo, hi, dtype=np.int32), len(rows)), np.tile(rows, hi - lo)
+
     def pairs_by_pass(self, bookings: EncodedBatch) -> dict[str, tuple[I32, I32]]:
         """Row pairs that each blocking pass proposes by itself, for evaluation."""
-        self._accept(bookings.header)
+        self.accept(bookings.header)
         found = {}
         for name, (i, j) in self._blocks.pairs_by_pass(bookings.blocks).items():
             live = self._refs.alive[self._person.values[j]]
@@ -174,7 +175,8 @@ class RosterIndex:
             held += self._frequencies.nbytes
         return held / max(1, len(self._refs))
 
-    def _accept(self, header: EncodingHeader) -> None:
+    def accept(self, header: EncodingHeader) -> None:
+        """Raises HeaderMismatch for encodings of another key, epoch, version or schema than the roster's."""
         if self.header is None:
             self.header = header
         self.header.require(header)

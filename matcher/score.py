@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,19 +40,32 @@ class Scored:
 
 def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), above: float = -math.inf) -> Scored:
     """Compares and weighs every candidate. Pairs not above `above` bits are counted and dropped, unless required."""
-    found = index.candidates(bookings)
-    i, j = _all_rows(bookings, index, found.booking_rows, found.roster_rows, required)
     left = View.of(bookings.rows.matrix(), bookings.tables)
     same = index.same_names(bookings.tables)
     scales = Scales(index.model, index.frequencies())
-    pieces = []
-    for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE):
-        piece = slice(lo, lo + PAIRS_AT_ONCE)
-        lowest = -math.inf if required else above
-        pieces.append(_score_rows(left, i[piece], index, j[piece], same=same, scales=scales, above=lowest))
+    lowest = -math.inf if required else above
     people = bookings.person_of_row()
-    compared = _compared(people[i], index.people_of(j), len(bookings))
+    compared = np.zeros(len(bookings), np.int64)
+    pieces = []
+    for i, j in _row_pairs(bookings, index, required):
+        for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE):
+            at = slice(lo, lo + PAIRS_AT_ONCE)
+            pieces.append(_score_rows(left, i[at], index, j[at], same=same, scales=scales, above=lowest))
+        compared += _compared(people[i], index.people_of(j), len(bookings))
     return _best(people, index, pieces, compared, (set(required), above))
+
+
+def _row_pairs(bookings: EncodedBatch, index: RosterIndex, required: Pairs) -> Iterator[tuple[I32, I32]]:
+    """Row pairs to compare: all at once from the blocks, some bookings at a time in exhaustive mode."""
+    if not index.exhaustive:
+        found = index.candidates(bookings)
+        yield _all_rows(bookings, index, found.booking_rows, found.roster_rows, required)
+        return
+    index.accept(bookings.header)
+    step = max(1, PAIRS_AT_ONCE // max(1, len(index)))
+    people = range(0, len(bookings), step)
+    for lo in people:
+        yield index.every_pair(int(bookings.starts[lo]), int(bookings.starts[min(lo + step, len(bookings))]))
 
 
 def _score_rows(
