@@ -39,7 +39,7 @@ _LAWS = {
     Accounting.HIPAA: _Law("ACCOUNT_HIPAA_528", 6, "45 CFR 164.528: six years, without treatment, payment, operations"),
     Accounting.PART2: _Law("ACCOUNT_P2_2_25", 3, "42 CFR 2.25: three years, Part 2 records disclosed with consent"),
     Accounting.INTERMEDIARY: _Law("INTERMEDIARY_LIST_2_24", 3, "42 CFR 2.24: three years, through an intermediary"),
-    Accounting.EVERYTHING: _Law(None, None, "everything in the log, more than any accounting asks for"),
+    Accounting.EVERYTHING: _Law(None, None, "Everything in the log, more than any accounting asks for"),
 }
 
 
@@ -85,7 +85,7 @@ def accounting(
         row_type=DisclosureRow,
         rows=rows,
         period=Period(start, as_of),
-        notes=(f"{len(rows)} disclosures about one client.",),
+        notes=(f"Disclosures about the client: {len(rows)}.",),
     )
 
 

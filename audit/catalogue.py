@@ -12,6 +12,7 @@ from audit.access import access, break_glass
 from audit.accounting import Accounting, accounting, after_revocation
 from audit.checks import decisions_by_reason, proof_of_check, pulls, quarantines, retractions
 from audit.errors import ReportRefused
+from audit.facts import MAX_COUNT
 from audit.leaves import Entry, Kind
 from audit.log import entries
 from audit.report import Period, Table
@@ -114,11 +115,11 @@ REPORTS: Mapping[str, Offer] = {
 }
 
 
-def produce(conn: Connection, code: str, asked: Request) -> Table:
-    """The report of this code from the log in the database. Raises ReportRefused, LogBroken."""
+def produce(conn: Connection, code: str, asked: Request, stop: int = MAX_COUNT) -> Table:
+    """The report of this code from the entries before `stop`. Raises ReportRefused, LogBroken."""
     offer = REPORTS.get(code)
     if offer is None:
         raise ReportRefused(f"there is no such report; there are: {', '.join(REPORTS)}")
     if offer.needs_client and asked.client is None:
         raise ReportRefused(f"the report {code} is about one client; name the client")
-    return offer.build(entries(conn, kinds=offer.kinds), asked)
+    return offer.build(entries(conn, kinds=offer.kinds, stop=stop), asked)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from audit.errors import LeafRefused, LogBroken, NoteMalformed
 from audit.leaves import Kind, decode
@@ -97,6 +97,17 @@ def unpublished(conn: Connection) -> list[str]:
 
 def mark_published(conn: Connection, size: int, at: datetime) -> None:
     conn.execute(update(audit_checkpoint).where(audit_checkpoint.c.size == size).values(published_at=at))
+
+
+def last_published(conn: Connection) -> int:
+    """The size of the newest checkpoint that is outside; 0 for none."""
+    known = select(func.max(audit_checkpoint.c.size)).where(audit_checkpoint.c.published_at.is_not(None))
+    return conn.execute(known).scalar() or 0
+
+
+def replace_note(conn: Connection, size: int, note: str) -> None:
+    """Keep the same checkpoint with a further signature under it."""
+    conn.execute(update(audit_checkpoint).where(audit_checkpoint.c.size == size).values(note=note))
 
 
 def last_frontier(conn: Connection, keys: Sequence[VerifierKey]) -> Frontier:

@@ -14,11 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from audit.checkpoint import Checkpoint, issue, mark_published, unpublished
+from audit.checkpoint import Checkpoint, issue, last_published, mark_published, replace_note, unpublished
+from audit.cosigner import Cosigner
 from audit.errors import SinkContradicts, SinkUnavailable
 from audit.leaves import Kind, leaf
 from audit.log import AuditLog
 from audit.note import Note, Signer, VerifierKey
+from config.errors import Retry, TellPerson
 from store.database import Database
 
 NEWEST = "newest.checkpoint"
@@ -92,21 +94,48 @@ def publish(
     at: datetime,
     *,
     retired: Sequence[VerifierKey] = (),
+    witness: Cosigner | None = None,
 ) -> list[int]:
     """Sign what is new and bring every checkpoint that waits to every sink. Gives the sizes that were published.
 
     Safe to repeat after any failure: a checkpoint waits in the database until all sinks have it. Without a sink it
-    waits too, because a checkpoint that only the database holds proves nothing.
+    waits too, because a checkpoint that only the database holds proves nothing. A sink that fails keeps no other from
+    its copy; its fault is raised afterwards. A witness that does not answer leaves its line out, and stops nothing.
     """
     with database.write() as conn:
         issue(conn, signer, at, retired)
         waiting = unpublished(conn)
     published = []
     for note in waiting if sinks else ():
-        for sink in sinks:
-            sink.keep(note)
-        published.append(_confirm(database, log, note, sinks, at))
+        shown = _witnessed(database, log, note, witness) if witness else note
+        _keep(sinks, shown)
+        published.append(_confirm(database, log, shown, sinks, at))
     return published
+
+
+def _keep(sinks: Sequence[Sink], note: str) -> None:
+    """To all of them; what a person must hear of first, if several fail."""
+    faults: list[Retry | TellPerson] = []
+    for sink in sinks:
+        try:
+            sink.keep(note)
+        except (Retry, TellPerson) as fault:
+            faults.append(fault)
+    if faults:
+        raise min(faults, key=lambda fault: isinstance(fault, Retry))
+
+
+def _witnessed(database: Database, log: AuditLog, note: str, witness: Cosigner) -> str:
+    """The note with the witness's line, which is kept; the note as it is where the witness does not answer now."""
+    with database.read() as conn:
+        last = last_published(conn)
+        try:
+            shown = witness.cosign(note, last, lambda old, new: log.consistency(conn, old, new))
+        except Retry:
+            return note
+    with database.write() as conn:
+        replace_note(conn, Checkpoint.parse(Note.parse(note).text).size, shown)
+    return shown
 
 
 def _confirm(database: Database, log: AuditLog, note: str, sinks: Sequence[Sink], at: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -27,8 +27,11 @@ class Provenance:
     at: datetime
     origin: str
     head: TreeHead
+    organisation: str = ""
 
     def lines(self) -> Iterator[str]:
+        if self.organisation:
+            yield self.organisation
         yield f"Exported by {self.by} at {write_instant(self.at)}"
         yield f"From log {self.origin}, {self.head.size} entries, root {self.head.root.hex()}"
 
@@ -53,6 +56,7 @@ def to_json(table: Table, source: Provenance, names: Mapping[str, str] = NO_NAME
         "since": _plain(table.period.since, names),
         "until": _plain(table.period.until, names),
         "notes": list(table.notes),
+        "organisation": source.organisation,
         "exported_by": source.by,
         "exported_at": write_instant(source.at),
         "log": {"origin": source.origin, "size": source.head.size, "root": source.head.root.hex()},
@@ -62,17 +66,27 @@ def to_json(table: Table, source: Provenance, names: Mapping[str, str] = NO_NAME
 
 
 def to_text(table: Table, source: Provenance, names: Mapping[str, str] = NO_NAMES) -> str:
-    """For the terminal and the printer: one block of `column: value` lines for each row, empty values left out."""
-    width = max(map(len, table.columns), default=0)
-    blocks = [
-        "\n".join(
-            f"  {column:<{width}}  {_text(cell, names)}"
-            for column, cell in zip(table.columns, cells, strict=True)
-            if _text(cell, names)
-        )
-        for cells in table.cells()
-    ]
-    return "\n\n".join(["\n".join(_heading(table, source)), *(blocks or ["  (no rows)"])]) + "\n"
+    """For the terminal and the printer: in columns where these fit, else a block of `column: value` lines for each row."""
+    rows = [[_text(cell, names) for cell in cells] for cells in table.cells()]
+    widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
+    fits = sum(widths) + 2 * len(widths) <= _LINE
+    body = _columns([table.columns, *rows], widths) if fits else _blocks(table.columns, rows)
+    return "\n\n".join(["\n".join(_heading(table, source)), body if rows else "  (no rows)"]) + "\n"
+
+
+_LINE = 120
+
+
+def _columns(lines: Iterable[Sequence[str]], widths: Sequence[int]) -> str:
+    padded = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join("  " + line.rstrip() for line in padded)
+
+
+def _blocks(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Empty values are left out."""
+    width = max(map(len, columns))
+    blocks = ([f"  {name:<{width}}  {cell}" for name, cell in zip(columns, row, strict=True) if cell] for row in rows)
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def export_leaf(table: Table, form: str, by: str, content: bytes, client: str | None = None) -> Leaf:

@@ -51,10 +51,52 @@ class KeySettings(Section):
     epoch: Name = Field("e1", description="name of the linkage epoch; encodings of two epochs are never compared")
 
 
+class WebSinkSettings(Section):
+    """A web server or object store of another organisation that keeps checkpoints: each is PUT once, under its size."""
+
+    url: str = Field("", pattern=r"^(https://.+/|http://(127\.0\.0\.1|localhost)[:/].*/)?$", description="empty: none")
+    token: SecretStr = Field(SecretStr(""), description="bearer token, if the server asks for one")
+
+
+class SftpSinkSettings(Section):
+    """An SFTP server of another organisation that keeps checkpoints."""
+
+    host: str = Field("", description="empty: none")
+    port: int = Field(22, ge=1, le=65535)
+    user: str = "warmlink"
+    folder: str = Field(".", description="a folder that is there")
+    host_key: str = Field("", description="the server's public key, one line as in known_hosts without the name")
+    client_key: Path = Field(Path("keys/checkpoints.ssh"), description="our private key, OpenSSH form")
+
+    @model_validator(mode="after")
+    def _the_server_is_pinned(self) -> SftpSinkSettings:
+        if self.host and not self.host_key:
+            raise ValueError("audit.sftp.host_key is needed: a server that is not pinned may be anybody")
+        return self
+
+
+class WitnessSettings(Section):
+    """A witness (C2SP tlog-witness) that signs checkpoints too."""
+
+    url: str = Field("", pattern=r"^(https://.+/|http://(127\.0\.0\.1|localhost)[:/].*/)?$", description="empty: none")
+    key: str = Field("", description="its verifier key, one line: name+id+key")
+
+    @model_validator(mode="after")
+    def _its_key_is_known(self) -> WitnessSettings:
+        if self.url and not self.key:
+            raise ValueError("audit.witness.key is needed to check what the witness signs")
+        return self
+
+
 class AuditSettings(Section):
     origin: str = Field("warmlink.example/audit", min_length=3, description="name of this log in its checkpoints")
     signing_key: Path = Field(Path("keys/audit.key"), description="Ed25519 key that signs checkpoints")
+    retired_keys: tuple[str, ...] = Field((), description="verifier keys that signed checkpoints before this one")
     checkpoints: Path = Field(Path("checkpoints"), description="where checkpoints are published, outside the database")
+    web: WebSinkSettings = WebSinkSettings()
+    sftp: SftpSinkSettings = SftpSinkSettings()
+    witness: WitnessSettings = WitnessSettings()
+    retention_years: int = Field(6, ge=6, le=100, description="how long content is kept (45 CFR 164.316: six years)")
 
 
 class AlertSettings(Section):

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from audit.publish import FolderSink, publish
 from config import FeedSettings, Retry, TellPerson, WarmlinkError
 from connectors import Cursor, FeedMalformed, Pull
 from service import archive
 from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
+from service.checkpoints import publish_now
 from service.dispatch import Dispatcher, Sent
 from service.engine import Engine
 from service.intake import Intake
-from service.keys import checkpoint_signer
 from service.logs import error_code
 from service.reconsider import Reconsidered, reconsider
 from service.screening import Screener, Tally
@@ -151,12 +150,8 @@ class Cycle:
 
     def checkpoint(self) -> list[int]:
         """Sign what was appended and publish it outside the database."""
-        settings = self.engine.settings
-        sink = FolderSink("folder", settings.at(settings.audit.checkpoints))
         try:
-            return publish(
-                self.engine.database, self.engine.audit, checkpoint_signer(settings), [sink], self.engine.clock()
-            )
+            return publish_now(self.engine)
         except Retry as fault:
             self.engine.log.error("checkpoint.unpublished", error=error_code(fault))
             return []

@@ -25,6 +25,7 @@ class DecisionLine:
     stage: str
     decision: str
     reasons: tuple[str, ...]
+    ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ def _link(conn: Connection, row: Any) -> LinkLine:
         probability=row.probability,
         levels=dict(row.levels),
         superseded=row.superseded_at is not None,
-        decisions=tuple(DecisionLine(d.at, d.recipient, d.stage, d.decision, tuple(d.reason_codes)) for d in decisions),
+        decisions=tuple(
+            DecisionLine(d.at, d.recipient, d.stage, d.decision, tuple(d.reason_codes), d.ref) for d in decisions
+        ),
         alerts=tuple((a.ref, a.recipient, a.state) for a in alerts),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from alerts.keys import PublicKey
-from audit.note import Signer
+from audit.note import Signer, VerifierKey
 from config import ConfigError, Settings
 from store.keys import FileKeyProvider
 
@@ -14,6 +14,11 @@ def checkpoint_signer(settings: Settings) -> Signer:
     """The key that signs checkpoints, under the name of the log."""
     seed = FileKeyProvider(settings.at(settings.audit.signing_key)).master()
     return Signer.from_seed(settings.audit.origin, seed)
+
+
+def checkpoint_keys(settings: Settings) -> tuple[VerifierKey, ...]:
+    """The public keys of this log: the one that signs, and those that signed before it."""
+    return (checkpoint_signer(settings).verifier, *(VerifierKey.parse(key) for key in settings.audit.retired_keys))
 
 
 def backup_key(settings: Settings) -> PublicKey:

@@ -10,7 +10,20 @@ import typer
 from rich.console import Console
 
 from config import Refuse, Retry, TellPerson, WarmlinkError
-from service.cli import audit, configuration, consent, demonstration, inbox, linkage, operate, people, policy, privacy, web
+from service.cli import (
+    audit,
+    configuration,
+    consent,
+    demonstration,
+    inbox,
+    linkage,
+    operate,
+    people,
+    policy,
+    privacy,
+    reports,
+    web,
+)
 
 EXIT = ((Retry, 75), (Refuse, 65), (TellPerson, 78))
 """Exit codes by what the caller should do (sysexits.h): try again later, do not ask again, tell a person."""
@@ -24,7 +37,7 @@ app = typer.Typer(
     help="Tells a behavioural-health clinician, within the hour, that a client was booked into jail, and tells nobody else.",
     epilog="Exit codes: 0 done, 65 refused, 70 our fault, 75 try again later, 78 a person must act. See docs/operator.md.",
 )
-for room in (demonstration, operate, configuration, people, consent, policy, inbox, audit, web, linkage, privacy):
+for room in (demonstration, operate, configuration, people, consent, policy, inbox, audit, reports, web, linkage, privacy):
     room.register(app)
 
 

@@ -1,21 +1,37 @@
-"""audit verify, audit export, audit key: proof that anybody can check."""
+"""audit verify, export, key, checkpoint, proof, reproduce: proof that anybody can check."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from audit.export import export as export_log
+from audit.export import consistency_file, entry_line, inclusion_file
 from audit.verify import verify_database
-from service.cli.common import ConfigOption, JsonOption, engine_of, out, print_json, settings_of
-from service.keys import checkpoint_signer
+from config import Refuse
+from service import checkpoints, reports, reproduction
+from service.cli.common import (
+    ByOption,
+    ConfigOption,
+    JsonOption,
+    NowOption,
+    engine_of,
+    os_user,
+    out,
+    print_json,
+    settings_of,
+    when,
+)
+from service.keys import checkpoint_keys, checkpoint_signer
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log of every decision.")
+proof_app = typer.Typer(no_args_is_help=True, help="Proofs as files that anybody can check.")
 
 
 def register(root: typer.Typer) -> None:
+    app.add_typer(proof_app, name="proof")
     root.add_typer(app, name="audit", rich_help_panel="Prove")
 
 
@@ -27,10 +43,9 @@ def verify(
 ) -> None:
     """Check every entry, the signed checkpoints and, with an anchor, that the log was not replaced as a whole."""
     with engine_of(config) as engine:
-        keys = [checkpoint_signer(engine.settings).verifier]
-        note = anchor.read_text("utf-8") if anchor else None
+        note = _note(anchor) if anchor else None
         with engine.database.read() as conn:
-            found = verify_database(conn, engine.settings.audit.origin, keys, note)
+            found = verify_database(conn, engine.settings.audit.origin, checkpoint_keys(engine.settings), note)
     if as_json:
         print_json(found)
     else:
@@ -44,16 +59,90 @@ def verify(
 @app.command()
 def export(
     file: Annotated[Path, typer.Argument(help="Where the log goes (one JSON line an entry).")],
+    by: ByOption = None,
     config: ConfigOption = None,
+    now: NowOption = None,
 ) -> None:
     """Write the log and its newest checkpoint to files that the stand-alone verifier reads."""
-    with engine_of(config) as engine, engine.database.read() as conn, file.open("wb") as stream:
-        note = export_log(conn, engine.settings.audit.origin, stream)
+    with engine_of(config, now) as engine:
+        note = reports.export_log(engine, file, by or os_user())
     file.with_suffix(".checkpoint").write_text(note, "utf-8")
-    out.print(f"Wrote {file} and {file.with_suffix('.checkpoint')}.")
+    out.print(f"Wrote {file} and {file.with_suffix('.checkpoint')}.", soft_wrap=True)
 
 
 @app.command("key")
 def show_key(config: ConfigOption = None) -> None:
     """Print the public key that checkpoints are verified with."""
     typer.echo(str(checkpoint_signer(settings_of(config)).verifier))
+
+
+@app.command()
+def checkpoint(config: ConfigOption = None, now: NowOption = None) -> None:
+    """Sign the log as it stands and publish it now, to every place that is configured."""
+    with engine_of(config, now) as engine:
+        sizes = checkpoints.publish_now(engine)
+        places = ", ".join(checkpoints.place_names(engine.settings))
+    out.print(
+        f"Published {', '.join(map(str, sizes))} to {places}." if sizes else "Nothing was added since the last one."
+    )
+
+
+@proof_app.command()
+def inclusion(
+    position: Annotated[int, typer.Argument(min=0, help="The entry's number.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the entry and its proof.")] = Path(),
+    config: ConfigOption = None,
+) -> None:
+    """Write one entry, and the proof that it is in the log, without showing any other."""
+    with engine_of(config) as engine, engine.database.read() as conn:
+        proof, entry = inclusion_file(conn, engine.audit, position), entry_line(conn, position)
+    files = folder / f"entry-{position}.json", folder / f"entry-{position}.tlog-proof"
+    files[0].write_bytes(entry)
+    files[1].write_text(proof, "utf-8")
+    out.print(f"Wrote {files[0]} and {files[1]}.", soft_wrap=True)
+
+
+@proof_app.command()
+def consistency(
+    older: Annotated[Path, typer.Argument(help="A checkpoint that was kept.", metavar="OLD.checkpoint")],
+    file: Annotated[Path | None, typer.Option("--out", help="Where the proof goes.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write the proof that the log of a kept checkpoint only grew into the log of today."""
+    with engine_of(config) as engine, engine.database.read() as conn:
+        proof = consistency_file(conn, engine.audit, _note(older))
+    target = file or older.with_suffix(".growth-proof")
+    target.write_text(proof, "utf-8")
+    out.print(f"Wrote {target}.", soft_wrap=True)
+
+
+@app.command()
+def reproduce(
+    decision: Annotated[str, typer.Argument(help="The decision's name, from `warmlink explain`.", metavar="DECISION")],
+    by: ByOption = None,
+    config: ConfigOption = None,
+    now: NowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a past decision again, from its stored input and the rule book of that time, and compare."""
+    with engine_of(config, now) as engine:
+        remade = reproduction.remake(engine, decision, by or os_user())
+        zone = ZoneInfo(engine.settings.zone)
+    if as_json:
+        print_json(remade)
+    else:
+        out.print(f"Entry {remade.found.position}, {when(remade.at, zone)}: {remade.effect} under {remade.rule_set}")
+        out.print(
+            "[green]The same comes out today.[/]" if remade.found.same else "[bold red]It does not come out again:[/]"
+        )
+        for difference in remade.found.differences:
+            out.print(f"  {difference}", markup=False, soft_wrap=True)
+    if not remade.found.same:
+        raise typer.Exit(78)
+
+
+def _note(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Refuse(f"{path.name} cannot be read as a checkpoint") from fault

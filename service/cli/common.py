@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -28,6 +29,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a scrip
 NowOption = Annotated[
     str | None, typer.Option("--now", metavar="INSTANT", help="Take this as the present (development only).")
 ]
+ByOption = Annotated[
+    str | None,
+    typer.Option("--by", metavar="WHO", help="Who does this, for the log.", show_default="the system's user"),
+]
 
 out = Console(highlight=False)
 
@@ -39,6 +44,11 @@ def settings_of(config: Path | None) -> Settings:
 def config_path(config: Path | None, environment: Mapping[str, str]) -> Path:
     """The file named, else the one in the environment, else the one in this folder."""
     return config or Path(environment.get("WARMLINK_CONFIG", CONFIG_NAME))
+
+
+def os_user() -> str:
+    """Who the operating system says this is; not who the environment says."""
+    return pwd.getpwuid(os.getuid()).pw_name
 
 
 @contextmanager

@@ -163,7 +163,7 @@ def explain(
         )
         out.print("    " + ", ".join(f"{field} {level}" for field, level in link.levels.items() if level != "missing"))
         for d in link.decisions:
-            out.print(f"    {when(d.at, zone)}  {d.stage:<5} {d.decision:<7} {d.recipient}")
+            out.print(f"    {when(d.at, zone)}  {d.stage:<5} {d.decision:<7} {d.recipient}  [dim]decision {d.ref}[/]")
             for code in d.reasons:
                 out.print(f"      {code}: {reasons[code].words} ({reasons[code].citation})", soft_wrap=True)
         for alert, recipient, state in link.alerts:

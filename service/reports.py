@@ -1,0 +1,180 @@
+"""Reports of the audit log as people take them out: who took which is in the log, with its hash, before it is given."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from hashlib import file_digest
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from audit.catalogue import REPORTS, Request
+from audit.catalogue import produce as from_log
+from audit.export import export as write_log
+from audit.facts import PARTY
+from audit.fhir import ndjson
+from audit.leaves import Kind, leaf
+from audit.log import entries
+from audit.pdf import Reading, to_pdf
+from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
+from audit.report import Period, Table, years_before
+from config import Refuse
+from records import ClientRef
+from service.engine import Engine
+from store import staff
+from store.tables import client as client_table
+
+FORMATS = ("text", "csv", "json", "pdf")
+_PEOPLE = frozenset({"recipient", "by", "reviewed_by"})
+"""Columns that hold ids of staff, who are no clients: a report may say their names."""
+_AGE = re.compile(r"(\d{1,4})([dwmy])")
+_DAYS = {"d": 1, "w": 7, "m": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants to see: a report of the catalogue, of one client or person where it can be, in a period."""
+
+    code: str
+    by: str
+    client: str | None = None
+    org: str | None = None
+    person: str | None = None
+    since: datetime | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A report and the state of the log that it was made from."""
+
+    table: Table
+    source: Provenance
+    client: ClientRef | None
+
+
+def produce(engine: Engine, wish: Wish) -> Made:
+    """The report, over the log as it stands now. Raises Refuse for a client or a report that there is not."""
+    now = engine.clock()
+    subject = client_ref(engine, wish.client, wish.org) if wish.client is not None else None
+    asked = Request(wish.as_of or now, wish.since, subject, wish.person)
+    with engine.database.read() as conn:
+        head = engine.audit.head(conn)
+        table = from_log(conn, wish.code, asked, head.size)
+        people = {str(s): f"{m.name} ({s})" for s, m in staff.everyone(conn).items()}
+    source = Provenance(party(wish.by), now, engine.audit.origin, head, engine.settings.organisation)
+    shown = _named(table, people)
+    if wish.client is not None:
+        shown = replace(shown, notes=(f"About client {wish.client}.", *shown.notes))
+    return Made(shown, source, subject)
+
+
+def export(engine: Engine, made: Made, form: str) -> bytes:
+    """The report as a file's bytes; who took it and its hash are in the log before they are given."""
+    content = _WRITERS[form](engine, made)
+    stated = export_leaf(made.table, form, made.source.by, content, made.client)
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [stated], engine.clock())
+    return content
+
+
+def export_events(engine: Engine, path: Path, by: str, period: Period) -> int:
+    """Every entry of the period as FHIR R4 AuditEvents, one a line. Gives how many; the file is there once the log says so."""
+    part, count = _part(path), 0
+    with engine.database.read() as conn, part.open("wb") as file:
+        for line in ndjson((e for e in entries(conn) if e.at in period), engine.audit.origin):
+            file.write(line.encode())
+            count += 1
+    _give(engine, part, path, by, report="events", form="fhir", rows=count, since=period.since, until=period.until)
+    return count
+
+
+def export_log(engine: Engine, path: Path, by: str) -> str:
+    """The whole log up to its newest checkpoint, which is given, in the form of the stand-alone verifier."""
+    part = _part(path)
+    with engine.database.read() as conn, part.open("wb") as stream:
+        note = write_log(conn, engine.audit.origin, stream)
+    _give(engine, part, path, by, report="log", form="log")
+    return note
+
+
+def client_ref(engine: Engine, number: str, org: str | None) -> ClientRef:
+    """A client by the number on the roster of an organisation; the only one, if none is named."""
+    orgs = {feed.org for feed in engine.settings.feeds if feed.kind == "roster" and feed.org}
+    if org is None and len(orgs) != 1:
+        raise Refuse(f"name the organisation whose client it is: {', '.join(sorted(orgs))}")
+    ref = ClientRef(engine.locator.ref("client", org or next(iter(orgs)), number.strip()))
+    with engine.database.read() as conn:
+        if conn.execute(select(client_table.c.ref).where(client_table.c.ref == ref)).first() is None:
+            raise Refuse("no roster of that organisation has listed a client of this number")
+    return ref
+
+
+def party(name: str) -> str:
+    """Who does it, as the log can say it. Raises Refuse."""
+    if PARTY(name) is None:
+        raise Refuse("who it is must be one word of letters, digits and . _ - @ (say it with --by)")
+    return name
+
+
+def moment(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """An age such as 6y, 3m, 2w or 90d before now; a day, from its first instant in the zone; or an instant with its offset."""
+    if age := _AGE.fullmatch(text):
+        count, unit = int(age[1]), age[2]
+        if unit == "y":
+            return years_before(now, count)
+        return datetime.fromtimestamp(now.timestamp() - count * _DAYS[unit] * 86_400, UTC)
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise Refuse("a time looks like 6y, 90d, 2026-10-06 or 2026-10-06T08:00:00-04:00") from fault
+    if read.tzinfo is None:
+        if read.time() != time():
+            raise Refuse("an instant needs its offset, such as 2026-10-06T08:00:00-04:00 or ...Z")
+        read = read.replace(tzinfo=zone)
+    return read.astimezone(UTC)
+
+
+def catalogue() -> Iterable[tuple[str, str]]:
+    """Every report: its code and the question that it answers."""
+    return [(code, offer.answers) for code, offer in REPORTS.items()]
+
+
+def _named(table: Table, people: Mapping[str, str]) -> Table:
+    columns = [name for name in table.columns if name in _PEOPLE]
+    rows = (replace(row, **{c: people.get(getattr(row, c), getattr(row, c)) for c in columns}) for row in table.rows)
+    return replace(table, rows=tuple(rows))
+
+
+def _pdf(engine: Engine, made: Made) -> bytes:
+    book = engine.rulebook
+    legend = {
+        code: f"{meaning.words} ({meaning.citation})" for code, meaning in (book.obligations | book.reasons).items()
+    }
+    return to_pdf(made.table, made.source, Reading(legend, ZoneInfo(engine.settings.zone)))
+
+
+_WRITERS: Mapping[str, Callable[[Engine, Made], bytes]] = {
+    "text": lambda _, made: to_text(made.table, made.source).encode(),
+    "csv": lambda _, made: to_csv(made.table, made.source).encode(),
+    "json": lambda _, made: to_json(made.table, made.source).encode(),
+    "pdf": _pdf,
+}
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _give(engine: Engine, part: Path, path: Path, by: str, *, form: str, **facts: object) -> None:
+    """First the log, then the file under its name: what cannot be recorded is not there to be taken."""
+    with part.open("rb") as file:
+        hashed = file_digest(file, "sha256").hexdigest()
+    stated = leaf(Kind.EXPORT, format=form, by=party(by), content_hash=hashed, **facts)
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [stated], engine.clock())
+    part.replace(path)
