@@ -8,6 +8,7 @@ counts that an installation without people holds as well.
 from __future__ import annotations
 
 import re
+import sqlite3
 import unicodedata
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ Found = tuple[str, str]
 """What kind of thing was found, and a needle of it in its plain form."""
 
 _WORD = re.compile(rb"(?<![A-Za-z0-9_])[A-Za-z]{2,}(?![A-Za-z0-9_])")
+_LOOSE = re.compile(rb"(?<![A-Za-z_])[A-Za-z]{7,}(?![A-Za-z_])")
+"""Also beside a digit, as the cells of a database row lie: one after the other with nothing between."""
 _NUMBERED = re.compile(rb"(?<![A-Za-z0-9])(\d{1,5}) +((?:[NSEW] )?[A-Za-z0-9]{2,}) +([A-Za-z]{2,})(?![A-Za-z])")
 _ISO = re.compile(rb"(?<!\d)(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d)")
 _US = re.compile(rb"(?<!\d)(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})(?!\d)")
@@ -93,6 +96,7 @@ class Needles:
         paths = sorted(p for folder in folders for p in folder.rglob("*"))
         found = self.in_bytes("\n".join(path.name for path in paths).encode())
         contents = {path.read_bytes() for path in paths if path.is_file()}
+        contents |= {cells(path) for path in paths if path.suffix == ".db"}
         return found.union(*map(self.in_bytes, contents))
 
     def in_bytes(self, raw: bytes) -> set[Found]:
@@ -118,7 +122,9 @@ class Needles:
     def _names(self, raw: bytes) -> Iterator[Found]:
         words = [(m.start(), m.end(), m.group().decode()) for m in _WORD.finditer(raw)]
         words = [(a, b, w.lower()) for a, b, w in words if w.islower() or w[1:].islower() or w.isupper()]
-        yield from (("name", w) for w in {w for _, _, w in words} & self.words)
+        loose = {m.group().decode() for m in _LOOSE.finditer(raw)}
+        alone = {w for _, _, w in words} | {w.lower() for w in loose if w[1:].islower() or w.isupper()}
+        yield from (("name", w) for w in alone & self.words)
         for at, (_, end, one) in enumerate(words):
             near = (two for start, _, two in words[at + 1 : at + 6] if start - end < 48)
             yield from (("full name", f"{one} {two}") for two in near if (one, two) in self.pairs)
@@ -143,6 +149,15 @@ def of(rows: Iterable[Mapping[str, str]]) -> Needles:
     for row in rows:
         made.add(row)
     return made
+
+
+def cells(database: Path) -> bytes:
+    """Every cell of a SQLite database on a line of its own: in the file nothing stands between them."""
+    with sqlite3.connect(f"file:{database}?mode=ro&immutable=1", uri=True) as raw:
+        names = [name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        rows = [row for name in names for row in raw.execute(f"SELECT * FROM {name}")]
+    raw.close()
+    return b"\n".join(c if isinstance(c, bytes) else str(c).encode() for row in rows for c in row if c is not None)
 
 
 def words(name: str) -> list[str]:

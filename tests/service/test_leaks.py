@@ -19,7 +19,7 @@ from sqlalchemy import update
 from audit.vocabulary import TYPES, Kind
 from config import WarmlinkError
 from consent.vocabulary import FieldName
-from service import directory, registry
+from service import directory, reading, registry
 from service.cycle import Cycle
 from service.demonstration import run_demo
 from service.explain import explain
@@ -28,7 +28,7 @@ from service.status import status
 from store import tables
 from store.tables import metadata
 from tests.service import needles
-from tests.service.installation import AVELINE, Clock, Installation, opened
+from tests.service.installation import AVELINE, CLIENTS, STRANGER, TWIN, Clock, Installation, alert_ref, opened
 from tests.service.needles import Needles
 from tests.service.week import COUNTY, Week, table
 
@@ -176,10 +176,25 @@ def test_a_name_in_the_name_of_a_file_is_found(sought: Needles, tmp_path: Path) 
     assert {kind for kind, _ in sought.in_folder(tmp_path)} == {"name", "full name"}
 
 
+def test_no_cell_holds_a_client_on_either_database(site: Installation) -> None:
+    """Neither while an alert waits nor after it was opened."""
+    site.bookings(*(person.booked(f"J{n}") for n, person in enumerate((*CLIENTS, TWIN, STRANGER))))
+    site.cycle()
+    reading.open_alert(site.engine, alert_ref(site.alert_of("J0", AVELINE)), site.private["A1"])
+    rows = [{**person.roster_row(), **person.booked("-")} for person in (*CLIENTS, TWIN, STRANGER)]
+    ours = needles.of(row | {"middle_name": "", "aliases": ""} for row in rows)
+    held = [cell for name in metadata.tables.values() for row in site.rows(name) for cell in row.values()]
+    raw = b"\n".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in held)
+    assert len(ours) > 40
+    assert ours.in_bytes(raw) == set()
+    assert ours.in_bytes(raw + b"\nQuistgaard\n") == {("name", "quistgaard")}
+
+
 def test_one_cell_of_plain_text_in_a_database_is_found(sqlite_site: Installation, sought: Needles) -> None:
     assert sought.in_folder(sqlite_site.home) == set()
     with sqlite_site.engine.database.write() as conn:
         conn.execute(update(tables.data_key).values(purpose="of Hargrove"))
+    sqlite_site.engine.close()
     assert ("name", "hargrove") in sought.in_folder(sqlite_site.home)
 
 
