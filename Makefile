@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench lock clean programs
 
 help:
 	@echo "make demo   set up, then run the whole job once on sample data"
@@ -29,7 +29,11 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/base.stamp
 demo: $(VENV)/base.stamp
 	@$(BIN)/warmlink demo
 
-test: $(VENV)/dev.stamp
+# A browser, a mail and token toolbox: what PyPI cannot bring. Installs them where it may, and says what is missing where not.
+programs:
+	@sh tests/programs.sh
+
+test: $(VENV)/dev.stamp programs
 	@$(BIN)/pytest -n 2
 
 lint: $(VENV)/dev.stamp
@@ -45,10 +49,14 @@ format: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	@for b in bench/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
+# The tests' set is resolved first and holds the product's set to the same versions.
+COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock:
-	uv pip compile -q -U --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml -o requirements/base.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate pyproject.toml --extra dev -c requirements/base.txt -o requirements/dev.txt
-	echo hatchling | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate - -c requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) -U pyproject.toml --extra dev -o requirements/dev.txt
+	grep -v hash requirements/dev.txt | sed 's/ *\\$$//' > requirements/.pins
+	$(COMPILE) pyproject.toml -c requirements/.pins -o requirements/base.txt
+	echo hatchling | $(COMPILE) - -c requirements/.pins -o requirements/build.txt
+	rm requirements/.pins
 
 clean:
 	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
