@@ -28,7 +28,7 @@ def judged(done: subprocess.CompletedProcess[str], points: int) -> None:
 
 
 def test_killed_and_started_again_on_sqlite(tmp_path: Path) -> None:
-    judged(run("--points", "12", folder=tmp_path), 12)
+    judged(run("--points", "10", folder=tmp_path), 10)
 
 
 def test_killed_and_started_again_on_postgresql(tmp_path: Path, hasty_postgres: str) -> None:
