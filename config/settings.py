@@ -96,6 +96,7 @@ class AuditSettings(Section):
     web: WebSinkSettings = WebSinkSettings()
     sftp: SftpSinkSettings = SftpSinkSettings()
     witness: WitnessSettings = WitnessSettings()
+    match_window_days: int = Field(30, ge=1, le=3650, description="how long an ended stay of no known client is kept")
     retention_years: int = Field(6, ge=6, le=100, description="how long content is kept (45 CFR 164.316: six years)")
 
 

@@ -16,6 +16,7 @@ from service.engine import Engine
 from service.intake import Intake
 from service.logs import error_code
 from service.reconsider import Reconsidered, reconsider
+from service.retention import daily
 from service.screening import Screener, Tally
 from store import feeds
 
@@ -64,6 +65,8 @@ class Cycle:
         report.reconsidered = reconsider(self.engine)
         self.progress("send", "")
         report.sent = Dispatcher(self.engine).run()
+        self.progress("retention", "")
+        daily(self.engine)
         self.progress("checkpoint", "")
         report.checkpoints = self.checkpoint()
         return report

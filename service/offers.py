@@ -17,6 +17,7 @@ from consent import Decision
 from records import AlertRef, StaffId, StaffMember, ThreadRef
 from service.disclosure import Case, evaluate
 from service.engine import Engine
+from service.retention import held
 from store import findings, inbox
 
 LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
@@ -121,9 +122,10 @@ def retract(engine: Engine, conn: Connection, link: str, *, reason: str, now: da
     """
     rows = {AlertRef(str(row.ref)): row for row in findings.alerts_for_link(conn, link)}
     about = findings.get_link(conn, link)
+    kept = held(conn, about.booking, about.client)
     told = [ref for ref, row in rows.items() if row.kind != AlertKind.RETRACTION.value]
     leaves, notified = [], set[StaffId]()
-    for back in answers.take_back(conn, told, code=reason, destroy_content=True, now=now):
+    for back in answers.take_back(conn, told, code=reason, destroy_content=not kept, now=now):
         row = rows[back.alert]
         notice = back.received and back.recipient not in notified
         if notice:

@@ -23,6 +23,7 @@ from service.facts import booking_facts
 from service.intake import DeliveryCounts, Intake
 from service.offers import News, Offer, offer, retract, said_to
 from service.recipients import possible_recipients
+from service.retention import end_booking
 from store import bookings, clients, findings, reviews, staff
 from store.bookings import FINAL, STATE_AFTER, StoredBooking
 from store.errors import AlreadyDone, DatabaseBusy
@@ -167,11 +168,11 @@ class Recorder:
         """Cancelled or sealed: what was queued stops, the content goes, the tombstone stays."""
         del found
         state = "void" if self.event.kind is EventKind.CANCELLED else "sealed"
-        bookings.destroy(self.conn, self.ref, state, self.now)
+        purged = end_booking(self.conn, self.ref, state, self.now)
         self._note_event()
         for row in findings.links_of(self.conn, self.ref):
             self._retract(row.ref, "cancelled" if state == "void" else "sealed")
-        self.leaves.append(leaf(Kind.PURGE, subject_kind="booking", booking=self.ref, purge_reason=_PURGED[state]))
+        self.leaves += purged
 
     def _keep_and_link(self, encoding: bytes, found: BookingLinks | None) -> None:
         before = bookings.get(self.conn, self.engine.vault, self.ref)
@@ -309,9 +310,6 @@ def _as_heard(event: EventKind, said: Sequence[AlertKind]) -> EventKind:
     A correction may give a booking to another client, whose clinician has to hear of it as of an arrest.
     """
     return event if said or event in {*STATE_AFTER} else EventKind.BOOKED
-
-
-_PURGED = {"void": "cancelled", "sealed": "sealed"}
 
 
 def _chunks(events: Iterator[BookingEvent]) -> Iterator[list[BookingEvent]]:

@@ -89,6 +89,13 @@ def put(conn: Connection, vault: Vault, stored: StoredBooking, now: datetime) ->
         conn.execute(insert(booking).values(ref=stored.ref, first_seen_at=now, baseline=stored.baseline, **values))
 
 
+def close(conn: Connection, ref: BookingRef, state: str, now: datetime) -> None:
+    """The booking ends and its content stays where it is, under a legal hold."""
+    changed = conn.execute(update(booking).where(booking.c.ref == ref).values(state=state, updated_at=now))
+    if changed.rowcount == 0:
+        destroy(conn, ref, state, now)
+
+
 def destroy(conn: Connection, ref: BookingRef, state: str, now: datetime) -> None:
     """Drop the content and keep the tombstone, so that a stale feed cannot bring it back."""
     changed = conn.execute(update(booking).where(booking.c.ref == ref).values(sealed=None, state=state, updated_at=now))
