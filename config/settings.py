@@ -45,10 +45,55 @@ class DatabaseSettings(Section):
     url: SecretStr = Field(SecretStr("sqlite:///warmlink.db"), description="sqlite:///FILE or postgresql://...")
 
 
+class VaultSettings(Section):
+    """HashiCorp Vault's transit engine."""
+
+    url: str = Field("", description="https://vault.example:8200")
+    key: str = Field("warmlink", description="name of the transit key (aes256-gcm96)")
+    token_file: Path = Field(Path("vault-token"), description="a file that Vault's agent renews")
+    mount: str = "transit"
+    namespace: str = ""
+
+
+class KmsSettings(Section):
+    """AWS KMS. Credentials come from the machine's role or profile."""
+
+    key: str = Field("", description="id, ARN or alias of a symmetric key")
+    region: str = ""
+    endpoint: str = Field("", description="for a private endpoint; empty takes the region's")
+
+
+class HsmSettings(Section):
+    """A PKCS#11 token."""
+
+    module: Path = Field(Path("/usr/lib/softhsm/libsofthsm2.so"), description="the vendor's PKCS#11 library")
+    token: str = Field("", description="label of the token")
+    label: str = Field("warmlink", description="label of the AES-256 key on it")
+    pin_file: Path = Path("hsm-pin")
+
+
 class KeySettings(Section):
-    provider: Literal["file", "environment"] = Field("file", description="where the master key comes from")
-    master: Path = Field(Path("keys/master.key"), description="file of the master key, mode 0600")
-    epoch: Name = Field("e1", description="name of the linkage epoch; encodings of two epochs are never compared")
+    provider: Literal["file", "environment", "systemd", "vault", "aws-kms", "pkcs11"] = Field(
+        "file", description="where the master key comes from; see docs/keys.md"
+    )
+    master: Path = Field(
+        Path("keys/master.key"), description="file of the master key, or of the wrapped one; mode 0600"
+    )
+    credential: Name = Field("warmlink-master", description="name of the systemd credential")
+    epoch: Annotated[Name, Field(max_length=32)] = Field(
+        "e1", description="name of the first linkage epoch; encodings of two epochs are never compared"
+    )
+    vault: VaultSettings = VaultSettings()
+    kms: KmsSettings = KmsSettings()
+    hsm: HsmSettings = HsmSettings()
+
+    @model_validator(mode="after")
+    def _the_service_is_named(self) -> KeySettings:
+        needed = {"vault": self.vault.url, "aws-kms": self.kms.key and self.kms.region, "pkcs11": self.hsm.token}
+        wanted = {"vault": "keys.vault.url", "aws-kms": "keys.kms.key and keys.kms.region", "pkcs11": "keys.hsm.token"}
+        if not needed.get(self.provider, "yes"):
+            raise ValueError(f"keys.provider = '{self.provider}' needs {wanted[self.provider]}")
+        return self
 
 
 class WebSinkSettings(Section):

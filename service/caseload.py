@@ -46,9 +46,17 @@ def load_index(engine: Engine) -> RosterIndex:
     index = RosterIndex(engine.model)
     with engine.database.read() as conn:
         for chunk in _chunks(c for c in clients.every(conn, engine.vault) if not c.retired and matched(c.entry)):
-            batches = [EncodedBatch.from_bytes(c.encoding) for c in chunk]
+            batches = [current_encoding(engine, c) for c in chunk]
             index.add(EncodedBatch.concat(batches), [c.ref for c in chunk], orgs=[c.entry.org for c in chunk])
     return index
+
+
+def current_encoding(engine: Engine, client: StoredClient) -> EncodedBatch:
+    """The client's encoding under the current epoch; made anew where the stored one is of another, which is never compared."""
+    stored = EncodedBatch.from_bytes(client.encoding)
+    if stored.header == engine.encoder.header:
+        return stored
+    return engine.encoder.encode([client.entry.identities])
 
 
 def matched(entry: RosterEntry) -> bool:

@@ -12,18 +12,19 @@ from structlog.typing import FilteringBoundLogger
 
 from alerts.keys import PublicKey, Signer
 from audit.log import AuditLog
-from config import FacilitySettings, FeedSettings, KeyUnavailable, Profile, ProgramSettings, Settings
+from config import FacilitySettings, FeedSettings, KeyUnavailable, ProgramSettings, Settings
 from connectors import Connector
 from consent import RuleBook
 from matcher import Encoder, LinkageKey, Model, default_model
 from service import logs
 from service.feeds import connector
-from service.keys import backup_key
+from service.keys import backup_key, key_provider
+from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
 from store import migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes, Vault
-from store.keys import EnvironmentKeyProvider, FileKeyProvider, KeyProvider, KeyRing
+from store.keys import KeyRing
 from store.locator import Locator
 
 Clock = Callable[[], datetime]
@@ -97,12 +98,12 @@ def open_engine(
     """Open an installation that `warmlink init` made. The master key is dropped as soon as the others are derived."""
     database = Database(settings.database_url())
     migrate.require_current(database)
-    ring = KeyRing.derive(key_provider(settings, environment or {}).master())
+    ring = key_ring(settings, database, environment or {})
     with database.read() as conn:
         vault = vaults.load(conn, ring, random)
     if vault is None:
         raise KeyUnavailable("the database holds no data key; was it made by `warmlink init`?")
-    epoch = settings.keys.epoch
+    epoch = ring.current_epoch(settings.keys.epoch)
     locator = Locator(ring.locator)
     return Engine(
         settings=settings,
@@ -119,7 +120,19 @@ def open_engine(
     )
 
 
-def key_provider(settings: Settings, environment: Mapping[str, str]) -> KeyProvider:
-    if settings.keys.provider == "environment":
-        return EnvironmentKeyProvider(environment, production=settings.profile is Profile.PRODUCTION)
-    return FileKeyProvider(settings.at(settings.keys.master))
+def key_ring(settings: Settings, database: Database, environment: Mapping[str, str]) -> KeyRing:
+    """What the master key opens. A rotation that was cut off after its transaction is completed here."""
+    ring = KeyRing.derive(key_provider(settings, environment).master())
+    with database.read() as conn:
+        if vaults.opens(conn, ring):
+            return vaults.settled(conn, ring)
+    following = next_master(settings)
+    if not following.exists():
+        raise KeyUnavailable(
+            "the master key does not open the keys in the database: it is the one of another time or place"
+        )
+    ring = KeyRing.derive(key_provider(settings, environment, following).master())
+    with database.read() as conn:
+        settled = vaults.settled(conn, ring)
+    retire_master(settings)
+    return settled

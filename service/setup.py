@@ -12,7 +12,7 @@ from pathlib import Path
 
 from alerts.keys import PrivateKey, Signer
 from config import Refuse, Settings, load
-from service.engine import key_provider
+from service.keys import key_provider
 from store import migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes

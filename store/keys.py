@@ -79,22 +79,50 @@ def format_master(key: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemdKeyProvider:
+    """A credential that systemd decrypted for this service alone (LoadCredentialEncrypted=)."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    credential: str
+
+    def master(self) -> bytes:
+        folder = self.environment.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise KeyUnavailable("there is no CREDENTIALS_DIRECTORY; the unit needs LoadCredentialEncrypted=")
+        try:
+            text = (Path(folder) / self.credential).read_text("ascii")
+        except (OSError, UnicodeDecodeError) as fault:
+            raise KeyUnavailable(f"the systemd credential {self.credential} cannot be read") from fault
+        return parse_master(text, self.credential)
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRing:
-    """What is derived from the master key. Holds no master key, so that it can be dropped after deriving."""
+    """What is derived from the master key. Holds no master key, so that it can be dropped after deriving.
+
+    After a rotation only `kek` is derived from the new master key: locator and epochs are kept, wrapped, in the database.
+    """
 
     kek: bytes = field(repr=False)
     locator: bytes = field(repr=False)
     _linkage: bytes = field(repr=False)
+    epochs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Roots of epochs that have a key of their own, the current one last."""
 
     @classmethod
     def derive(cls, master: bytes) -> KeyRing:
-        return cls(
-            *(_expand(master, f"warmlink/1/{use}") for use in ("key-encryption", "locator", "linkage")),
+        kek, locator, linkage = (
+            _expand(master, f"warmlink/1/{use}") for use in ("key-encryption", "locator", "linkage")
         )
+        return cls(kek, locator, linkage)
 
     def linkage_root(self, epoch: str) -> bytes:
         """The root of one epoch's linkage keys. Encodings of two epochs have nothing in common."""
-        return _expand(self._linkage, f"warmlink/1/epoch/{epoch}")
+        return self.epochs.get(epoch) or _expand(self._linkage, f"warmlink/1/epoch/{epoch}")
+
+    def current_epoch(self, first: str) -> str:
+        """The newest epoch; `first` before any was rotated."""
+        return [first, *self.epochs][-1]
 
 
 def _expand(secret: bytes, info: str) -> bytes:

@@ -1,4 +1,4 @@
-"""unit, edge: the programs of a neutral deployment."""
+"""unit, edge: the programs of a neutral deployment; keys status, rotate, rewrap, split, join: the installation's own keys."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from typing import Annotated
 
 import typer
 
+from config import Refuse
+from service import rotation
+from service.cli.common import ConfigOption, JsonOption, engine_of, out, print_json, settings_of, table, when
+from service.cli.people import keys_app
 from service.engine import system_clock
+from service.keys import key_provider, wrapper
 from service.neutral import run
 from service.neutral.settings import JailSettings, ProviderSettings, UnitSettings, load
+from service.setup import write_secret
+from store.key_providers import write_wrapped
+from store.keys import format_master
+from store.shamir import Share, join, split
 
 edge_app = typer.Typer(no_args_is_help=True, help="A jail's or a provider's side of a neutral unit.")
 PANEL = "Neutral unit"
@@ -46,3 +55,106 @@ def _until_stopped() -> Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+@keys_app.command("status")
+def keys_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Where the master key comes from, which keys there are, and how far an epoch's rotation is. No secret is shown."""
+    with engine_of(config) as engine:
+        held = rotation.status(engine)
+    if as_json:
+        print_json(held)
+        return
+    out.print(f"master key from {held.provider}; linkage epoch [bold]{held.epoch}[/]")
+    for epoch, clients in held.encodings.items():
+        out.print(f"  clients encoded under {epoch}: {clients}{'' if epoch == held.epoch else ' (to be encoded anew)'}")
+    rows = table("key", "purpose", "made", "destroyed")
+    for key in held.keys:
+        rows.add_row(
+            key.id, key.purpose, when(key.created_at), "" if key.destroyed_at is None else when(key.destroyed_at)
+        )
+    out.print(rows)
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    linkage: Annotated[str | None, typer.Option(help="Begin a linkage epoch of this name, or go on with it.")] = None,
+    end: Annotated[str | None, typer.Option(help="Destroy the key of this former epoch.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """A new master key (without options), or a new linkage epoch. The service may go on meanwhile; restart it afterwards."""
+    if linkage is not None and end is not None:
+        raise Refuse("one at a time: --linkage to begin an epoch, --end to destroy a former one")
+    if linkage is None and end is None:
+        count, former = rotation.rotate_master(settings_of(config), os.environ, os.urandom, system_clock())
+        with engine_of(config) as engine:
+            rotation.record_rotation(engine)
+        out.print(f"{count} keys are wrapped by a new master key.")
+        out.print(
+            f"[bold]{former}[/] still opens the backups of before: move it to where they are guarded.", soft_wrap=True
+        )
+    elif end is not None:
+        with engine_of(config) as engine:
+            rotation.end_epoch(engine, end)
+        out.print(f"The key of epoch {end} is destroyed. Rotate the master key too, if the epoch was derived from it.")
+    else:
+        _rotate_linkage(linkage or "", config)
+
+
+def _rotate_linkage(name: str, config: Path | None) -> None:
+    with engine_of(config) as engine:
+        if engine.linkage_key.epoch != name:
+            rotation.begin_epoch(engine, os.environ, name)
+    with engine_of(config) as engine:  # opened anew: now under the new epoch
+        done = rotation.reencode(engine, lambda so_far, of: out.print(f"  {so_far} of {of} clients"))
+    out.print(f"Linkage epoch {name} is current; {done} clients were encoded anew. Restart the service.")
+
+
+@keys_app.command("rewrap")
+def keys_rewrap(
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A master key file to move into the key service.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Wrap the master key by the configured key service: for the first time (--from), or anew after its key was rotated."""
+    settings = settings_of(config)
+    path = settings.at(settings.keys.master)
+    service = wrapper(settings)
+    if source is None:
+        master = key_provider(settings, os.environ).master()
+    else:
+        from store.keys import FileKeyProvider
+
+        master = FileKeyProvider(source).master()
+    write_wrapped(path, master, service)
+    out.print(f"{path} holds the master key, wrapped by {service.name}.", soft_wrap=True)
+    if source is not None:
+        out.print(f"Once `warmlink keys status` works, destroy [bold]{source}[/] or move it to a safe.", soft_wrap=True)
+
+
+@keys_app.command("split")
+def keys_split(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the shares, one file each.", metavar="DIR")],
+    shares: Annotated[int, typer.Option(help="How many people get one.")] = 5,
+    threshold: Annotated[int, typer.Option(help="How many of them are needed together.")] = 3,
+    config: ConfigOption = None,
+) -> None:
+    """Share the master key among people, so that no one of them has it and the loss of a machine does not lose it."""
+    made = split(key_provider(settings_of(config), os.environ).master(), shares, threshold, os.urandom)
+    folder.mkdir(mode=0o700)
+    for share in made:
+        write_secret(folder / f"share-{share.x}.txt", share.text() + "\n")
+    out.print(f"{shares} shares in {folder}; any {threshold} give the master key back (`warmlink keys join`).")
+    out.print("Give one to each person, on paper or a token of theirs, and destroy the folder.")
+
+
+@keys_app.command("join")
+def keys_join(
+    files: Annotated[list[Path], typer.Argument(help="Files of shares.")],
+    target: Annotated[Path, typer.Option("--out", help="Where the master key goes (a new file, mode 0600).")],
+) -> None:
+    """Put a master key together from its shares, after a machine was lost."""
+    master = join([Share.read(file.read_text("utf-8")) for file in files])
+    write_secret(target, format_master(master))
+    out.print(f"{target} holds the master key.")

@@ -174,13 +174,15 @@ class County:
         if "jail" not in self.silent:
             frame = self.jail.tick(self.now)
             reply = self.unit.jail_tick(frame, self.now)
-            self._saw("jail>", frame), self._saw("jail<", reply)
+            self._saw("jail>", frame)
+            self._saw("jail<", reply)
             self.jail.heard(reply)
         for name, edge in self.providers.items():
             if name not in self.silent:
                 frame = edge.tick(self.now)
                 reply = self.unit.provider_tick(frame, self.now)
-                self._saw(f"{name}>", frame), self._saw(f"{name}<", reply)
+                self._saw(f"{name}>", frame)
+                self._saw(f"{name}<", reply)
                 edge.heard(reply, self.now)
         self.unit.watch(self.now)
 

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -154,7 +153,7 @@ MODULES = [Path(f"/usr/lib/{place}/libsofthsm2.so") for place in ("softhsm", "x8
 
 
 @pytest.fixture
-def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A token of this test's own."""
     pytest.importorskip("pkcs11")
     module = next((m for m in MODULES if m.exists()), None)
@@ -178,12 +177,15 @@ def test_a_pkcs11_token(softhsm: Path, tmp_path: Path) -> None:
     wrapped = token.wrap(MASTER)
     changed = bytearray(b64decode(wrapped))
     changed[20] ^= 1
-    for bad in (
-        lambda: token.unwrap(b64encode(bytes(changed)).decode()),
-        lambda: Pkcs11Token(softhsm, "county", "master", "0000", os.urandom).unwrap(wrapped),
-        lambda: Pkcs11Token(softhsm, "nowhere", "master", "5678", os.urandom).unwrap(wrapped),
-        lambda: Pkcs11Token(softhsm, "county", "no such key", "5678", os.urandom).unwrap(wrapped),
+    wrong_pin = Pkcs11Token(softhsm, "county", "master", "0000", os.urandom)
+    no_token = Pkcs11Token(softhsm, "nowhere", "master", "5678", os.urandom)
+    no_key = Pkcs11Token(softhsm, "county", "no such key", "5678", os.urandom)
+    for asked, text in (
+        (token, b64encode(bytes(changed)).decode()),
+        (wrong_pin, wrapped),
+        (no_token, wrapped),
+        (no_key, wrapped),
     ):
         with pytest.raises(KeyUnavailable):
-            bad()
+            asked.unwrap(text)
     assert "5678" not in repr(token)

@@ -12,6 +12,7 @@ import pytest
 
 from alerts.keys import PrivateKey
 from config import load
+from records import AlertRef
 from service import reading
 from service.engine import open_engine
 from service.setup import CONFIG_NAME
@@ -71,7 +72,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parties, P
         network.remove(edges)
 
 
-def _alerts(parties: Parties, name: str) -> list[str]:
+def _alerts(parties: Parties, name: str) -> list[AlertRef]:
     engine = open_engine(load(parties.home(name) / CONFIG_NAME, {}))
     try:
         return [line.alert for line in reading.inbox_lines(engine) if line.state == "delivered"]
