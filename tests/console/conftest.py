@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from console.demo import BEGINS, SEEDED, seed
 from console.people import add_account
 from console.proofs import Passwords, csrf_token
 from console.rights import Role
+from service import logs
 from service.demonstration import run_demo
 from service.engine import Engine, open_engine
 from store import accounts
@@ -67,6 +69,8 @@ class House:
     clock: Clock
     app: FastAPI
     origin: str
+    said: StringIO
+    """What went into the operator's log."""
     _clients: list[TestClient] = field(default_factory=list)
 
     def token(self, login: str) -> str:
@@ -98,9 +102,10 @@ def _house(county: Path, home: Path, origin: str, **console: object) -> House:
     settings = load(home / "warmlink.toml", {})
     settings = settings.model_copy(update={"console": ConsoleSettings(origin=origin, **console)})  # type: ignore[arg-type]  # as a test gives them
     clock = Clock()
-    engine = open_engine(settings, clock=clock)
+    said = StringIO()
+    engine = open_engine(settings, clock=clock, log=logs.logger(clock, said))
     seed(engine)
-    return House(engine, clock, create_app(engine, hasher=CHEAP), origin)
+    return House(engine, clock, create_app(engine, hasher=CHEAP), origin, said)
 
 
 @pytest.fixture

@@ -36,14 +36,12 @@ async function begin() {
   const inForce = panel.dataset.kid;
   document.getElementById("elsewhere").hidden = Boolean(mine) || !inForce;
   const foreign = mine ? [...threads.querySelectorAll(".message")].filter((m) => m.querySelector(".open") && m.dataset.kid !== mine.kid) : [];
-  for (const message of threads.querySelectorAll(".open")) message.disabled = !mine;
-  for (const message of foreign) {
-    message.querySelector(".open").disabled = true;
-    show(message.querySelector(".said"), words.otherKey);
-  }
+  for (const message of foreign) show(message.querySelector(".said"), words.otherKey);
   anew.hidden = !foreign.length;
   const phrase = foreign.length === 1 ? anew.dataset.one : anew.dataset.many;
   anew.querySelector("span").textContent = fill(phrase, { n: foreign.length });
+  // Until here they are shut: a button that does nothing yet must not look as if it did.
+  for (const button of threads.querySelectorAll(".open")) button.disabled = !mine || foreign.includes(button.closest(".message"));
 }
 
 async function enrol(made) {
