@@ -23,7 +23,8 @@ from matcher.model import FieldModel, Model, Thresholds
 from matcher.score import Scored, score
 
 CAUTION = 20.0
-"""Matches that the starting model's m counts for in each partition: few booked clients move it little."""
+"""Matches that the starting model's m counts for in each partition: few booked clients move it little, and a level
+that no client showed keeps a share of what it had."""
 SMALLEST = 1e-6
 
 
@@ -37,7 +38,7 @@ class Training:
     rounds: int
     expected_matches: float
     history: tuple[float, ...]
-    """Log likelihood after each round, in bits."""
+    """Log posterior after each round, in bits: likelihood, and the starting model as Dirichlet prior."""
 
 
 def train(bookings: EncodedBatch, index: RosterIndex, *, rounds: int = 25, name: str = "trained") -> Training:
@@ -49,8 +50,8 @@ def train(bookings: EncodedBatch, index: RosterIndex, *, rounds: int = 25, name:
     found = np.zeros(len(scored.weight))
     for _ in range(rounds):
         found, likelihood = _expect(bits, scored, share, len(index), len(bookings))
-        history.append(likelihood)
-        learned = _maximise(model, scored, found)
+        history.append(likelihood + _log_prior(model, index.model, share))
+        learned = _maximise(model, index.model, scored, found)
         bits += _change(model, learned, scored)
         model, share = learned, float((found.sum() + 100 * index.model.prior) / (len(bookings) + 100))
         if len(history) > 1 and abs(history[-1] - history[-2]) < 1e-3 * max(1.0, abs(history[-1])):
@@ -80,15 +81,32 @@ def relatives(bits: F64) -> F64:
     return found
 
 
-def _maximise(model: Model, scored: Scored, found: F64) -> Model:
-    """The m of each level: its expected share among the matches that had something to compare."""
+def _log_prior(model: Model, start: Model, share: float) -> float:
+    """What the starting model says of `model`, in bits: its m and prior count as that many observed matches."""
+    pairs = zip(model.fields, start.fields, strict=True)
+    shares = ((_m(a)[list(p)], _m(b)[list(p)]) for a, b in pairs for p in PARTITIONS[a.field])
+    total = math.fsum(float((CAUTION * m0 / m0.sum() * np.log2(m)).sum()) for m, m0 in shares)
+    return total + 100 * (start.prior * math.log2(share) + (1 - start.prior) * math.log2(1 - share))
+
+
+def _m(field: FieldModel) -> F64:
+    """The m of each level; level 0, missing, says nothing."""
+    return np.array([1.0, *(v.m for v in field.levels)])
+
+
+def _maximise(model: Model, start: Model, scored: Scored, found: F64) -> Model:
+    """The m of each level: its expected share among the matches that had something to compare.
+
+    The pseudo-counts are those of the *starting* model in every round. Were they the last round's, a level without
+    matches would lose the same factor each time and end at nothing.
+    """
     learned = []
-    for each in model.fields:
+    for each, first in zip(model.fields, start.fields, strict=True):
         counts = np.bincount(scored.levels[FIELD_NUMBER[each.field]], weights=found, minlength=len(FIELDS[each.field]))
-        m = np.array([1.0, *(v.m for v in each.levels)])
+        m, m0 = _m(each), _m(first)
         for part in PARTITIONS[each.field]:
             levels = list(part)
-            blend = counts[levels] + CAUTION * m[levels] / m[levels].sum()
+            blend = counts[levels] + CAUTION * m0[levels] / m0[levels].sum()
             m[levels] = np.maximum(blend / blend.sum(), SMALLEST)
         levels_new = tuple(v.model_copy(update={"m": float(m[n])}) for n, v in enumerate(each.levels, 1))
         learned.append(FieldModel(field=each.field, levels=levels_new))
