@@ -5,7 +5,8 @@
 * 42 CFR 2.25: three years; disclosures of Part 2 records made with consent, marked ACCOUNT_P2_2_25.
 * 42 CFR 2.24: three years; whom an intermediary passed Part 2 records on to, marked INTERMEDIARY_LIST_2_24.
 
-An alert inside the programme is in none of these three, and in `everything`.
+An alert inside the programme is treatment, so in none of these three, unless it relied on a Part 2 consent; it is
+always in `everything`.
 """
 
 from __future__ import annotations
