@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
@@ -85,9 +85,18 @@ def export(request: Request, who: ComplianceOfficer, name: str, wish: Annotated[
     return Response(content, media_type=MEDIA[wish.form], headers=kept)
 
 
+class Signature(BaseModel):
+    """What the review of an emergency access says. `position` is its place in the log."""
+
+    csrf: str = ""
+    position: int = Field(ge=0)
+    outcome: Literal["justified", "not_justified"]
+
+
 @router.post("/reports/break_glass/sign")
-def sign(request: Request, who: ComplianceOfficer, declaration: Text, outcome: Text) -> Response:
-    compliance.sign_break_glass(runtime_of(request).engine, declaration, outcome, who.name)
+def sign(request: Request, who: ComplianceOfficer, signature: Annotated[Signature, Form()]) -> Response:
+    engine = runtime_of(request).engine
+    compliance.sign_break_glass(engine, signature.position, signature.outcome, who.org, who.name)
     return go("/reports/break_glass")
 
 

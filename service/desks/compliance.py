@@ -21,6 +21,7 @@ from audit.log import entries
 from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
 from audit.report import ALWAYS, Period, Table, text, trail
 from audit.verify import Verification, verify_database
+from config import Refuse
 from consent.history import History
 from records import ClientRef, OrgId, RosterEntry
 from service.consent_history import history_of
@@ -130,10 +131,17 @@ def export(engine: Engine, table: Table, form: str, by: str, client_ref: str | N
     return content
 
 
-def sign_break_glass(engine: Engine, declaration: str, outcome: str, by: str) -> None:
-    """The review of an emergency access: `justified` or `not_justified`. Raises LeafRefused for anything else."""
-    signed = leaf(Kind.BREAK_GLASS_REVIEW, declaration=declaration, by=by, outcome=outcome)
+class NotToSign(Refuse):
+    """There is no such emergency access, or it is not this officer's to review."""
+
+
+def sign_break_glass(engine: Engine, position: int, outcome: str, org: OrgId | None, by: str) -> None:
+    """Review the emergency access at this place in the log: `justified` or `not_justified`, never one's own."""
     with engine.database.write() as conn:
+        found = list(_concerning(conn, entries(conn, kinds={Kind.BREAK_GLASS}, start=position, stop=position + 1), org))
+        if not found or found[0].leaf.kind is not Kind.BREAK_GLASS or text(found[0], "by") == by:
+            raise NotToSign("there is no emergency access here that you may review")
+        signed = leaf(Kind.BREAK_GLASS_REVIEW, declaration=text(found[0], "declaration"), by=by, outcome=outcome)
         engine.audit.append(conn, [signed], engine.clock())
 
 

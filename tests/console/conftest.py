@@ -35,6 +35,8 @@ from store import accounts
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """The real hash with the least work: tests check that it is used, not how long it takes."""
+WHOLE = {"message", "phone-message"}
+"""Pictures of the whole page; the others show what is seen first."""
 CHROMIUM = "/usr/bin/chromium"
 SCREENS = Path(__file__).parents[2] / "docs" / "screens"
 PASSWORD = "correct horse battery"
@@ -207,7 +209,7 @@ def shot(tmp_path: Path) -> Callable[[Page, str], None]:
     folder = SCREENS if os.environ.get("WARMLINK_SCREENS") else tmp_path
 
     def keep(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png", full_page=True, animations="disabled")
+        page.screenshot(path=folder / f"{name}.png", full_page=name in WHOLE, animations="disabled")
 
     return keep
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from audit.leaves import Kind, leaf
 from console.headers import POLICY
 from console.pages import environment
 from console.words import LANGUAGES, words
@@ -187,3 +188,24 @@ def test_two_reviewers_where_two_are_asked_for(build: Any) -> None:
     assert first.post(f"/api/v1/reviews/{link}", json={"opinion": "refuse"}).json() == {"state": "open"}
     assert second.post(f"/api/v1/reviews/{link}", json={"opinion": "refuse"}).json() == {"state": "refused"}
     assert first.post(f"/api/v1/reviews/{link}", json={"opinion": "confirm"}).status_code == 409
+
+
+def test_an_emergency_access_is_reviewed_by_somebody_else(house: House) -> None:
+    ref = house.engine.locator.ref
+    client = ref("client", "north-clinic", "MRN1005")
+    stated = [
+        leaf(Kind.BREAK_GLASS, declaration=ref("declaration", by), by=by, client=client)
+        for by in ("N02", "county-privacy")
+    ]
+    with house.engine.database.write() as conn:
+        theirs, own = house.engine.audit.append(conn, stated, house.clock())
+    officer, other_org = house.client("county-privacy"), house.client("privacy")
+    where = "/reports/break_glass/sign"
+    assert officer.post(where, data={"position": own, "outcome": "justified"}).status_code == 422
+    assert other_org.post(where, data={"position": theirs, "outcome": "justified"}).status_code == 422
+    assert officer.post(where, data={"position": theirs - 1, "outcome": "justified"}).status_code == 422
+    assert 'value="not_justified"' in officer.get("/reports/break_glass").text
+    assert officer.post(where, data={"position": theirs, "outcome": "not_justified"}).status_code == 303
+    rows = {row["position"]: row for row in officer.get("/api/v1/reports/break_glass").json()}
+    assert (rows[theirs]["outcome"], rows[theirs]["reviewed_by"]) == ("not_justified", "county-privacy")
+    assert rows[own]["outcome"] == ""

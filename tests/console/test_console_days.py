@@ -75,7 +75,7 @@ def test_the_case_managers_day(arrive: Arrive, served: House, shot: Shot) -> Non
     shot(page, "inbox")
     page.locator(".message .open").first.click()
     expect(page.locator(".headline")).to_contain_text("was booked into jail")
-    client = page.locator(".opened dd").first.inner_text()
+    client = page.locator(".reading dd").first.inner_text()
     page.get_by_role("button", name="Mine", exact=True).click()
     expect(page.locator(".thanks")).to_contain_text("Recorded: Mine")
     page.get_by_label("Jail clinic told").check()

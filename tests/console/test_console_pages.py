@@ -193,7 +193,7 @@ def test_hostile_text_in_every_field_is_shown_as_text(arrive: Arrive, served: Ho
     make_key(visitor)
     visitor.page.locator(f"[data-alert='{ref}'] .open").click()
     expect(visitor.page.locator(".headline")).to_contain_text(HOSTILE)
-    expect(visitor.page.locator(".opened dl")).to_contain_text('<img src=x onerror="window.pwned=1">')
+    expect(visitor.page.locator(".reading dl")).to_contain_text('<img src=x onerror="window.pwned=1">')
     for login, path in (("ortiz", "/review"), ("ortiz", "/team"), ("operator", "/operations"), ("admin", "/accounts")):
         visitor.sign_in(login, path)
     visitor.sign_in("operator", "/operations")

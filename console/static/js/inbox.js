@@ -119,7 +119,7 @@ function onPaper(code) {
 // Messages
 
 async function toggle(message) {
-  const place = message.querySelector(".opened");
+  const place = message.querySelector(".reading");
   if (!place.hidden) return close(message);
   const button = message.querySelector(".open");
   const said = message.querySelector(".said");
@@ -141,7 +141,7 @@ async function toggle(message) {
 }
 
 function close(message) {
-  const place = message.querySelector(".opened");
+  const place = message.querySelector(".reading");
   place.replaceChildren();
   place.hidden = true;
   const button = message.querySelector(".open");
@@ -251,7 +251,7 @@ function watchIdle() {
   let last = Date.now();
   const hide = () => {
     for (const message of threads.querySelectorAll(".message")) {
-      if (!message.querySelector(".opened").hidden) {
+      if (!message.querySelector(".reading").hidden) {
         close(message);
         show(message.querySelector(".said"), words.hidden);
       }
