@@ -103,13 +103,14 @@ class References:
 
     def add(self, refs: Sequence[str]) -> None:
         """Numbers `refs` onward from len(self). Raises ValueError where one is there already, changing nothing."""
-        hashes = _hashes(refs)
-        if len(set(refs)) != len(refs) or any(self.find(refs[k]) is not None for k in self._suspects(hashes)):
-            raise ValueError("a client reference is in the index already; use replace")
-        added = (hashes << _ROW) | np.arange(len(self), len(self) + len(refs), dtype=np.uint64)
+        self._settle()
+        texts = _encoded(refs)
+        added = (_hashes(texts) << _ROW) | np.arange(len(texts), dtype=np.uint64)
         added.sort()
-        self._runs.append(added)
-        self._texts.append(np.array([r.encode() for r in refs], dtype=np.bytes_))
+        if self._held(added, refs):
+            raise ValueError("a client reference is in the index already; use replace")
+        self._runs.append(added + np.uint64(len(self)))
+        self._texts.append(texts)
         self._alive.append(np.ones(len(refs), bool))
         self.live += len(refs)
 
@@ -125,7 +126,7 @@ class References:
     def find(self, ref: str) -> int | None:
         """The number of a reference that was not removed, or None."""
         self._settle()
-        sought, low = ref.encode(), _hashes([ref])[0] << _ROW
+        sought, low = ref.encode(), _hashes(_encoded([ref]))[0] << _ROW
         for run in self._runs:
             for entry in run[np.searchsorted(run, low) : np.searchsorted(run, low | _LOW, side="right")]:
                 number = int(entry & _LOW)
@@ -141,13 +142,17 @@ class References:
         """References that were not removed."""
         return [t.decode() for t in self._texts.values[self._alive.values]]
 
-    def _suspects(self, hashes: U64) -> NDArray[np.intp]:
-        """Positions whose hash is in use."""
-        used = np.zeros(len(hashes), bool)
+    def _held(self, added: U64, refs: Sequence[str]) -> bool:
+        """Whether one of `refs` is in use, or stands among them twice; `added` are their sorted (hash, position)."""
+        hashes = added >> _ROW
+        twice = np.flatnonzero(hashes[1:] == hashes[:-1])
+        alike = [refs[int(added[k + step] & _LOW)] for k in twice for step in (0, 1)]
+        used = np.zeros(len(added), bool)
         for run in self._runs:
-            at = np.minimum(np.searchsorted(run, hashes << _ROW), len(run) - 1)
+            at = np.minimum(np.searchsorted(run, added & ~_LOW), len(run) - 1)
             used |= run[at] >> _ROW == hashes
-        return np.flatnonzero(used)
+        doubled = len(set(alike)) < len(alike) and len(set(refs)) < len(refs)
+        return doubled or any(self.find(refs[int(k)]) is not None for k in added[used] & _LOW)
 
     def _settle(self) -> None:
         if len(self._runs) > RUNS:
@@ -160,6 +165,21 @@ class References:
         return self._texts.nbytes + self._alive.nbytes + sum(run.nbytes for run in self._runs)
 
 
-def _hashes(refs: Sequence[str]) -> U64:
-    """32 bits of each reference's hash; of this process only, never stored."""
-    return np.fromiter((hash(r) & 0xFFFFFFFF for r in refs), np.uint64, len(refs))
+def _encoded(refs: Sequence[str]) -> NDArray[np.bytes_]:
+    """References as UTF-8, in an array of one width."""
+    try:
+        return np.array(refs, dtype=np.bytes_)
+    except UnicodeEncodeError:
+        return np.array([r.encode() for r in refs], dtype=np.bytes_)
+
+
+def _hashes(texts: NDArray[np.bytes_]) -> U64:
+    """32 bits of each text's hash, whatever the array's width; within the index only, never stored."""
+    width = -(-texts.dtype.itemsize // 8)
+    words = texts.astype(f"S{8 * width}").view(np.uint64).reshape(-1, width)
+    total = np.zeros(len(texts), np.uint64)
+    for k in range(width):
+        # An empty word changes nothing: the same text hashes alike beside longer ones.
+        mixed = ((total ^ words[:, k]) + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+        total = np.where(words[:, k] != 0, mixed ^ (mixed >> np.uint64(29)), total)
+    return (total * np.uint64(0x94D049BB133111EB)) >> _ROW
