@@ -72,5 +72,14 @@ def usable_keys(conn: Connection, staff_id: StaffId, now: datetime) -> Sequence[
     return [_key(row) for row in rows]
 
 
+def with_keys(conn: Connection, now: datetime) -> frozenset[StaffId]:
+    """Everybody who has a key in force."""
+    in_force = (
+        or_(staff_key.c.expires_at.is_(None), staff_key.c.expires_at > now),
+        or_(staff_key.c.revoked_at.is_(None), staff_key.c.revoked_at > now),
+    )
+    return frozenset(map(StaffId, conn.execute(select(staff_key.c.staff).where(*in_force).distinct()).scalars()))
+
+
 def _key(row: Any) -> StaffKey:
     return StaffKey(row.kid, StaffId(row.staff), row.public_jwk, row.expires_at, row.revoked_at)

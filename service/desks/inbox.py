@@ -100,13 +100,15 @@ def _message(row: Any, said: dict[str, str], reported: dict[str, list[tuple[str,
 def _said(conn: Connection, by: StaffId) -> dict[str, str]:
     """The last answer to each alert."""
     told = acknowledgement
-    rows = conn.execute(select(told.c.alert, told.c.verdict).where(told.c.by == by).order_by(told.c.id))
+    query = select(told.c.alert, told.c.verdict).join(alert, alert.c.ref == told.c.alert)
+    rows = conn.execute(query.where(alert.c.recipient == by).order_by(told.c.id))
     return {row.alert: row.verdict for row in rows}
 
 
 def _reported(conn: Connection, by: StaffId) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    for row in conn.execute(select(outcome).where(outcome.c.by == by).order_by(outcome.c.recorded_at, outcome.c.ref)):
+    query = select(outcome).join(alert, alert.c.ref == outcome.c.alert).where(alert.c.recipient == by)
+    for row in conn.execute(query.order_by(outcome.c.recorded_at, outcome.c.ref)):
         found.setdefault(row.alert, []).append((row.kind, row.codes[-1] if row.codes else ""))
     return found
 

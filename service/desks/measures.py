@@ -77,8 +77,8 @@ def measures(engine: Engine, org: OrgId | None, days: int = 30) -> Measures:
         matched: dict[str, datetime] = {}
         for row in alerts:
             matched.setdefault(row.booking, row.first_seen_at)
-        answered = _answers(conn, [r.ref for r in alerts])
-        done = _outcomes(conn, [r.ref for r in alerts])
+        answered = _answers(conn, org, since)
+        done = _outcomes(conn, org, since)
     days_seen = zone_days.count(seen)
     return Measures(
         since=since,
@@ -115,17 +115,25 @@ def _alerts(conn: Connection, org: OrgId | None, since: datetime) -> list[Any]:
     return list(conn.execute(query if org is None else query.where(client.c.org == org)).all())
 
 
-def _answers(conn: Connection, refs: list[str]) -> dict[str, str]:
-    wanted = set(refs)
-    rows = conn.execute(select(acknowledgement).order_by(acknowledgement.c.id))
-    return {row.alert: row.verdict for row in rows if row.alert in wanted}
+def _of_alerts(query: Any, key: Any, org: OrgId | None, since: datetime) -> Any:
+    """Only rows about the organisation's alerts of the period."""
+    query = query.join(alert, alert.c.ref == key).join(link, link.c.ref == alert.c.link)
+    query = query.join(client, client.c.ref == link.c.client).where(alert.c.created_at >= since)
+    return query if org is None else query.where(client.c.org == org)
 
 
-def _outcomes(conn: Connection, refs: list[str]) -> dict[str, list[tuple[str, str, datetime]]]:
-    wanted, found = set(refs), dict[str, list[tuple[str, str, datetime]]]()
-    for row in conn.execute(select(outcome).order_by(outcome.c.at)):
-        if row.alert in wanted:
-            found.setdefault(row.alert, []).append((row.kind, row.codes[-1] if row.codes else "", row.at))
+def _answers(conn: Connection, org: OrgId | None, since: datetime) -> dict[str, str]:
+    """The last answer to each alert."""
+    said = acknowledgement
+    query = select(said.c.alert, said.c.verdict).order_by(said.c.id)
+    return {row.alert: row.verdict for row in conn.execute(_of_alerts(query, said.c.alert, org, since))}
+
+
+def _outcomes(conn: Connection, org: OrgId | None, since: datetime) -> dict[str, list[tuple[str, str, datetime]]]:
+    found: dict[str, list[tuple[str, str, datetime]]] = {}
+    query = select(outcome.c.alert, outcome.c.kind, outcome.c.codes, outcome.c.at).order_by(outcome.c.at)
+    for row in conn.execute(_of_alerts(query, outcome.c.alert, org, since)):
+        found.setdefault(row.alert, []).append((row.kind, row.codes[-1] if row.codes else "", row.at))
     return found
 
 

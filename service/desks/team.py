@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
-from alerts.enrolment import usable_key
-from alerts.errors import NoUsableKey
 from records import Absence, OrgId, StaffId, StaffMember
 from service.engine import Engine
 from store import staff
 from store.tables import acknowledgement, alert, client, link
+
+WAITING = ("queued", "delivered", "opened", "stuck")
+HANDED_BACK = ("not_on_my_caseload", "cannot_act")
+RECENT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,16 @@ def board(engine: Engine, org: OrgId | None) -> Board:
     now = engine.clock()
     with engine.database.read() as conn:
         members = {s: m for s, m in staff.everyone(conn).items() if org in {None, m.org}}
-        rows = _alerts(conn, org)
-        waiting = tuple(_waiting(r) for r in rows if r.state in {"queued", "delivered", "opened", "stuck"})
-        back = tuple(_waiting(r) for r in rows if r.verdict in {"not_on_my_caseload", "cannot_act"})
-        without = tuple(m for m in members.values() if m.active and not _has_key(conn, m.staff, now))
+        rows = _alerts(conn, org, now - RECENT)
+        waiting = tuple(_waiting(r) for r in rows if r.state in WAITING)
+        back = tuple(_waiting(r) for r in rows if r.verdict in HANDED_BACK)
+        holders = staff.with_keys(conn, now)
+        without = tuple(m for m in members.values() if m.active and m.staff not in holders)
         return Board(waiting, back, tuple(_away(members, now)), without)
 
 
-def _alerts(conn: Connection, org: OrgId | None) -> Sequence[Any]:
+def _alerts(conn: Connection, org: OrgId | None, since: datetime) -> Sequence[Any]:
+    """What waits, however old, and what was handed back of late."""
     last = (
         select(acknowledgement.c.verdict)
         .where(acknowledgement.c.alert == alert.c.ref)
@@ -73,7 +77,7 @@ def _alerts(conn: Connection, org: OrgId | None) -> Sequence[Any]:
         select(alert, last.label("verdict"))
         .join(link, link.c.ref == alert.c.link)
         .join(client, client.c.ref == link.c.client)
-        .where(alert.c.state != "withdrawn")
+        .where(or_(alert.c.state.in_(WAITING), and_(alert.c.acknowledged_at >= since, last.in_(HANDED_BACK))))
         .order_by(alert.c.created_at, alert.c.ref)
     )
     return conn.execute(query if org is None else query.where(client.c.org == org)).all()
@@ -95,11 +99,3 @@ def _away(members: dict[StaffId, StaffMember], now: datetime) -> list[Away]:
 
 def _there(member: StaffMember | None, now: datetime) -> bool:
     return member is not None and member.active and not any(a.starts <= now < a.ends for a in member.absences)
-
-
-def _has_key(conn: Connection, member: StaffId, now: datetime) -> bool:
-    try:
-        usable_key(conn, member, now=now)
-    except NoUsableKey:
-        return False
-    return True

@@ -102,7 +102,7 @@ class House:
 def _house(county: Path, home: Path, origin: str, **console: object) -> House:
     shutil.copytree(county, home)
     settings = load(home / "warmlink.toml", {})
-    settings = settings.model_copy(update={"console": ConsoleSettings(origin=origin, **console)})  # type: ignore[arg-type]  # as a test gives them
+    settings = settings.model_copy(update={"console": ConsoleSettings(origin=origin, **console)})
     clock = Clock()
     said = StringIO()
     engine = open_engine(settings, clock=clock, log=logs.logger(clock, said))
@@ -217,7 +217,7 @@ def shot(tmp_path: Path) -> Callable[[Page, str], None]:
 def with_password(house: House, login: str, role: Role, **who: str) -> None:
     """An account that signs in by password; its second factor is yet to be set up."""
     hashed = Passwords(CHEAP).hash(PASSWORD, login)
-    add_account(house.engine, login, [role], hashed, by="test", **who)  # type: ignore[arg-type]  # staff and org are text
+    add_account(house.engine, login, [role], hashed, by="test", **who)
 
 
 LOGINS = {role: login for login, role, _, _ in reversed(SEEDED)}

@@ -263,7 +263,7 @@ def provider() -> IdentityProvider:
 @pytest.fixture
 def federated(house: House, provider: IdentityProvider) -> House:
     """The house with a provider, and an account that the provider vouches for."""
-    oidc = OidcSettings(issuer=ISSUER, client_id="warmlink", client_secret="s", label="the county")  # type: ignore[arg-type]  # pydantic wraps the secret
+    oidc = OidcSettings(issuer=ISSUER, client_id="warmlink", client_secret="s", label="the county")
     settings = house.engine.settings.model_copy(update={"console": ConsoleSettings(origin=house.origin, oidc=oidc)})
     object.__setattr__(house.engine, "settings", settings)
     add_account(house.engine, "fed", [Role.COMPLIANCE], None, subject=f"{ISSUER}#person-7", by="test")

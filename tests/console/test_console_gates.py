@@ -24,7 +24,7 @@ REF = "a" * 26
 
 def _routes() -> Iterator[tuple[str, str, Right | None]]:
     for route, gate in guarded_routes(ROUTERS):
-        for method in sorted(route.methods - {"HEAD"}):
+        for method in sorted((route.methods or set()) - {"HEAD"}):
             yield method, route.path, gate.right
 
 
