@@ -105,7 +105,7 @@ def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEn
     )
     while rows := conn.execute(page, {"start": start}).all():
         for position, entry, hashed in rows:
-            yield StoredEntry(position, bytes(entry), bytes(hashed))
+            yield StoredEntry(position, _as_kept(entry), _as_kept(hashed))
         start = rows[-1].position + 1
 
 
@@ -127,6 +127,11 @@ def entries(
             raise LogBroken(f"audit entry {stored.position} cannot be read; run `warmlink audit verify`") from fault
 
 
+def _as_kept(value: object) -> bytes:
+    """What the database gives, as bytes: somebody who rewrote an entry by hand may have left text in its place."""
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
+
+
 def leaf_hashes(conn: Connection, start: int, stop: int) -> list[bytes]:
     """Leaf hashes of positions [start, stop); LogBroken when one is missing."""
     rows = conn.execute(
@@ -134,7 +139,7 @@ def leaf_hashes(conn: Connection, start: int, stop: int) -> list[bytes]:
         .where(audit_leaf.c.position >= start, audit_leaf.c.position < stop)
         .order_by(audit_leaf.c.position)
     )
-    hashes = [bytes(hashed) for hashed in rows.scalars()]
+    hashes = [_as_kept(hashed) for hashed in rows.scalars()]
     if len(hashes) != stop - start:
         raise LogBroken(f"the audit log lacks entries between {start} and {stop}")
     return hashes
