@@ -25,6 +25,7 @@ from service.cli import (
     retention,
     web,
 )
+from service.hygiene import seal_process
 
 EXIT = ((Retry, 75), (Refuse, 65), (TellPerson, 78))
 """Exit codes by what the caller should do (sysexits.h): try again later, do not ask again, tell a person."""
@@ -44,6 +45,7 @@ for room in (demonstration, operate, configuration, people, consent, policy, inb
 
 def main() -> None:
     """Run a command. A fault of ours ends in one sentence; any other names its place and kind, never what it held."""
+    seal_process()
     try:
         app()
     except WarmlinkError as fault:

@@ -1,4 +1,4 @@
-"""unit, edge: the programs of a neutral deployment; keys status, rotate, rewrap, split, join: the installation's own keys."""
+"""unit, edge: the programs of a neutral deployment; held, purge: a client's own; keys status, rotate, rewrap, split, join: the installation's own keys."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import os
 import signal
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from config import Refuse
+from service import held as rights
 from service import rotation
-from service.cli.common import ConfigOption, JsonOption, engine_of, out, print_json, settings_of, table, when
+from service.cli.common import (
+    ByOption,
+    ConfigOption,
+    JsonOption,
+    engine_of,
+    os_user,
+    out,
+    print_json,
+    settings_of,
+    table,
+    when,
+)
 from service.cli.people import keys_app
 from service.engine import system_clock
 from service.keys import key_provider, wrapper
 from service.neutral import run
 from service.neutral.settings import JailSettings, ProviderSettings, UnitSettings, load
+from service.reports import client_ref
 from service.setup import write_secret
 from store.key_providers import write_wrapped
 from store.keys import format_master
@@ -25,12 +38,16 @@ from store.shamir import Share, join, split
 
 edge_app = typer.Typer(no_args_is_help=True, help="A jail's or a provider's side of a neutral unit.")
 PANEL = "Neutral unit"
+ClientArgument = Annotated[str, typer.Argument(help="The client's number on the roster.", metavar="CLIENT")]
+OrgOption = Annotated[str | None, typer.Option(help="Whose client.")]
 File = Annotated[Path, typer.Argument(help="Its configuration (TOML).", metavar="FILE")]
 
 
 def register(root: typer.Typer) -> None:
     root.command(rich_help_panel=PANEL)(unit)
     root.add_typer(edge_app, name="edge", rich_help_panel=PANEL)
+    root.command(rich_help_panel="People")(held)
+    root.command(rich_help_panel="People")(purge)
 
 
 def unit(file: File) -> None:
@@ -48,6 +65,35 @@ def jail(file: File) -> None:
 def provider(file: File) -> None:
     """Answer the unit with candidates and decoys, take what it releases, alert the clinicians. Until SIGTERM."""
     run.run_provider(load(ProviderSettings, file), system_clock, os.environ, _until_stopped())
+
+
+def held(
+    client: ClientArgument,
+    target: Annotated[Path, typer.Option("--out", help="A new file for the client, mode 0600.")],
+    org: OrgOption = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write everything that is held about a client to a file, for the client. Nothing of it is shown here."""
+    with engine_of(config) as engine:
+        rights.write_held(engine, client_ref(engine, client, org), target, by or os_user())
+    out.print(
+        f"{target} holds what is held about this client. It is in plain text: hand it over and destroy it.",
+        soft_wrap=True,
+    )
+
+
+def purge(
+    client: ClientArgument,
+    reason: Annotated[Literal["client_request", "entered_in_error"], typer.Option(help="Why, for the log.")],
+    org: OrgOption = None,
+    by: ByOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Destroy everything held about a client, and bookings of nobody else. It cannot be undone; a legal hold stops it."""
+    with engine_of(config) as engine:
+        gone = rights.purge_client(engine, client_ref(engine, client, org), reason, by or os_user())
+    out.print(f"The client's content is destroyed, and that of {gone} bookings. The log keeps that it was there.")
 
 
 def _until_stopped() -> Event:
