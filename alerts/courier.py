@@ -17,7 +17,20 @@ from alerts.breaker import Breakers
 from alerts.channels.inbox import Inbox
 from alerts.channels.parcel import Channel, Parcel, Receipt
 from alerts.errors import ChannelDown, ChannelFault, ChannelRefused, ChannelUnsafe, LeaseLost
-from alerts.outbox import Backoff, Claim, Dead, Delivered, Outcome, Random, TryLater, claim, settle, skip, withdraw
+from alerts.outbox import (
+    Backoff,
+    Claim,
+    Dead,
+    Delivered,
+    Outcome,
+    Random,
+    TryLater,
+    claim,
+    postpone,
+    settle,
+    skip,
+    withdraw,
+)
 from config.errors import Retry, WarmlinkError
 from records.ids import AlertRef
 from store.database import Database
@@ -40,13 +53,21 @@ class NotNeeded:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Not now, but at `until`: the recipient sleeps, or heard enough for this hour. It costs the entry no try."""
+
+    until: datetime
+    code: str
+
+
 class Prepare(Protocol):
     """Decides anew at the moment of sending, records that decision, composes and seals.
 
     Runs in the worker's transaction. Raises an error of the tree where it cannot (no usable key, for one).
     """
 
-    def __call__(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded: ...
+    def __call__(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded | Postponed: ...
 
 
 Settled = Callable[[Connection, Claim, Outcome], None]
@@ -147,6 +168,8 @@ class Courier:
             return made
         if isinstance(made, NotNeeded):
             skip(conn, taken, now=now, code=made.code)
+        elif isinstance(made, Postponed):
+            postpone(conn, taken, made.until, now=now, code=made.code)
         else:
             withdraw(conn, taken.alert, now=now, code=made.code)
             _mark_withdrawn(conn, taken.alert, now)

@@ -130,6 +130,12 @@ def skip(conn: Connection, taken: Claim, *, now: datetime, code: str) -> None:
     _note(conn, taken.ref, now, "withdrawn", code)
 
 
+def postpone(conn: Connection, taken: Claim, until: datetime, *, now: datetime, code: str) -> None:
+    """Put an entry back until its time, as if it had not been claimed. Raises LeaseLost as `settle` does."""
+    _release(conn, taken, state="queued", last_code=code, next_at=until, attempts=taken.attempt - 1)
+    _note(conn, taken.ref, now, "postponed", code)
+
+
 def withdraw(conn: Connection, alert: AlertRef, *, now: datetime, code: str) -> int:
     """Stop every entry of an alert that has not been delivered, also one that a worker holds. Returns how many."""
     open_entries = and_(outbox.c.alert == alert, outbox.c.state.in_(("queued", "leased", "dead")))

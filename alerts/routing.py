@@ -12,8 +12,8 @@ from datetime import datetime
 from enum import Enum
 
 from alerts.errors import NoRecipient
-from records.ids import AlertRef, StaffId
-from records.roster import Assignment, RosterEntry, StaffMember
+from records.ids import AlertRef, OrgId, StaffId
+from records.roster import Absence, Assignment, RosterEntry, StaffMember
 
 Directory = Mapping[StaffId, StaffMember]
 
@@ -83,11 +83,29 @@ def in_force(assignment: Assignment, at: datetime) -> bool:
 
 def _candidates(entry: RosterEntry, directory: Directory, at: datetime, on_call: StaffId | None) -> Iterator[Rung]:
     for assignment in _by_rank(entry.assignments, at):
-        yield from _present(assignment.staff, Role.ASSIGNED, directory, at)
-    for staff in _supervisors(entry, directory):
-        yield from _present(staff, Role.SUPERVISOR, directory, at)
-    if on_call is not None:
-        yield from _present(on_call, Role.ON_CALL, directory, at)
+        yield from _rung(assignment.staff, Role.ASSIGNED, directory, at)
+    for role in (Role.SUPERVISOR, Role.ON_CALL):
+        for staff in above(entry, directory, at, role, on_call=on_call):
+            yield Rung(staff, role)
+
+
+def above(
+    entry: RosterEntry, directory: Directory, at: datetime, role: Role, *, on_call: StaffId | None = None
+) -> tuple[StaffId, ...]:
+    """Who is turned to as supervisor or as the one on call; whoever covers stands for them while they are away."""
+    named = supervisors_of(entry, directory) if role is Role.SUPERVISOR else [on_call] if on_call is not None else []
+    here = (present(staff, directory, at) for staff in named)
+    return tuple(dict.fromkeys(staff for staff in here if staff is not None))
+
+
+def on_call_at(org: OrgId, directory: Directory, at: datetime) -> StaffId | None:
+    """Whoever of the organisation has the shift; of two the first by name, so that a replay agrees."""
+    found = (m.staff for m in directory.values() if m.org == org and any(s.starts <= at < s.ends for s in m.on_call))
+    return min(found, default=None)
+
+
+def absence_at(member: StaffMember, at: datetime) -> Absence | None:
+    return next((a for a in member.absences if a.starts <= at < a.ends), None)
 
 
 def _by_rank(assignments: Iterable[Assignment], at: datetime) -> list[Assignment]:
@@ -96,29 +114,36 @@ def _by_rank(assignments: Iterable[Assignment], at: datetime) -> list[Assignment
     return sorted(current, key=lambda a: (a.role != "primary", -a.starts.timestamp() if a.starts else 0.0, a.staff))
 
 
-def _supervisors(entry: RosterEntry, directory: Directory) -> list[StaffId]:
+def supervisors_of(entry: RosterEntry, directory: Directory) -> list[StaffId]:
     """The client's own supervisor; failing that, whoever in their organisation supervises one of their programmes."""
-    if entry.supervisor is not None and _able(directory.get(entry.supervisor)):
+    if entry.supervisor is not None and able(directory.get(entry.supervisor)):
         return [entry.supervisor]
     programs = {enrolment.program for enrolment in entry.enrolments}
     return sorted(m.staff for m in directory.values() if m.org == entry.org and programs & set(m.supervises))
 
 
-def _present(staff: StaffId, role: Role, directory: Directory, at: datetime) -> Iterator[Rung]:
-    """The person, or whoever stands in for them; nobody if a chain of covers ends nowhere or goes in a circle."""
+def present(staff: StaffId, directory: Directory, at: datetime) -> StaffId | None:
+    """The person, or whoever stands in for them; None if a chain of covers ends nowhere or goes in a circle."""
     visited: set[StaffId] = set()
     here: StaffId | None = staff
     while here is not None and here not in visited:
         visited.add(here)
         member = directory.get(here)
-        if member is None or not _able(member):
-            return
-        away = next((a for a in member.absences if a.starts <= at < a.ends), None)
+        if member is None or not able(member):
+            return None
+        away = absence_at(member, at)
         if away is None:
-            yield Rung(here, role if here == staff else Role.COVER)
-            return
+            return here
         here = away.cover
+    return None
 
 
-def _able(member: StaffMember | None) -> bool:
+def _rung(staff: StaffId, role: Role, directory: Directory, at: datetime) -> Iterator[Rung]:
+    here = present(staff, directory, at)
+    if here is not None:
+        yield Rung(here, role if here == staff else Role.COVER)
+
+
+def able(member: StaffMember | None) -> bool:
+    """Somebody who may receive anything at all."""
     return member is not None and member.active and member.verified

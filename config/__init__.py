@@ -3,8 +3,10 @@
 from config.errors import ConfigError, KeyUnavailable, Refuse, Retry, TellPerson, WarmlinkError
 from config.loading import load, shown
 from config.settings import (
+    ClinicSettings,
     FacilitySettings,
     FeedSettings,
+    HttpSettings,
     MailSettings,
     Profile,
     ProgramSettings,
@@ -12,9 +14,11 @@ from config.settings import (
 )
 
 __all__ = [
+    "ClinicSettings",
     "ConfigError",
     "FacilitySettings",
     "FeedSettings",
+    "HttpSettings",
     "KeyUnavailable",
     "MailSettings",
     "Profile",

@@ -6,6 +6,7 @@ in `secrets_dir`) over the TOML file over the defaults here. Relative paths are 
 
 from __future__ import annotations
 
+from datetime import date, time
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -150,6 +151,49 @@ class AlertSettings(Section):
     backup_key: Path = Field(Path("keys/backup.pub.jwk"), description="public JWK that every alert is also sealed to")
     expires_days: int = Field(30, ge=1, le=365, description="a sealed alert is refused after this many days")
     lease_seconds: int = Field(60, ge=5, le=3600, description="how long a worker may hold an outbox entry")
+    remind_after_minutes: Minutes = Field(60, description="an unanswered alert: its recipient is reminded")
+    supervisor_after_minutes: Minutes = Field(240, description="still unanswered: the supervisor is turned to")
+    on_call_after_minutes: Minutes = Field(480, description="still unanswered: whoever is on call is turned to")
+    notices_an_hour: int = Field(4, ge=1, le=60, description="more are gathered into one")
+
+    @model_validator(mode="after")
+    def _the_ladder_goes_up(self) -> AlertSettings:
+        if not self.remind_after_minutes < self.supervisor_after_minutes < self.on_call_after_minutes:
+            raise ValueError("the ladder's minutes must rise: reminder, supervisor, on call")
+        return self
+
+
+class ClockSettings(Section):
+    """The county's deadlines, as alerts name them."""
+
+    close_of_business: time = time(17)
+    holidays: tuple[date, ...] = Field((), description="days on which no office works")
+    first_contact_hours: int = Field(72, ge=1, le=720, description="after release")
+    appointment_days: int = Field(7, ge=1, le=90, description="after release")
+    repeat_bookings: int = Field(4, ge=2, le=99, description="bookings within 12 months from which alerts say so")
+
+
+class HttpSettings(Section):
+    """Endpoints that alerts are posted to, sealed. Their addresses are in the staff directory."""
+
+    enabled: bool = False
+    token: SecretStr = Field(SecretStr(""), description="bearer token the receiver asked for")
+    authority: Path | None = Field(None, description="PEM of the receiver's own authority; empty trusts the system's")
+
+
+class DropSettings(Section):
+    """A folder that another system empties."""
+
+    root: Path | None = Field(None, description="addresses in the staff directory are folders below this one")
+
+
+class SmimeSettings(Section):
+    """Alerts as signed and encrypted mail, through the server of [mail]."""
+
+    certificate: Path | None = Field(None, description="PEM of the organisation's own certificate")
+    key: Path = Field(Path("keys/smime.pem"), description="PEM of its private key, mode 0600")
+    password: SecretStr = Field(SecretStr(""), description="of the private key, where it has one")
+    recipients: Path = Field(Path("certificates"), description="folder of STAFF.pem: the pinned certificates")
 
 
 class MailSettings(Section):
@@ -212,13 +256,34 @@ class ProgramSettings(Section):
     statutory_agency: tuple[Literal["TX_614_017"], ...] = ()
 
 
+class ClinicSettings(Section):
+    """The health service of a jail: a recipient of its own, with the legal facts that rules ask for."""
+
+    id: Name
+    org: Name
+    key: Path = Field(description="public JWK that sheets are sealed to")
+    channel: Literal["webhook", "fhir", "folder"] = "folder"
+    address: str = Field(description="a URL, or a folder below drop.root")
+    verified: bool = Field(description="somebody checked that the address and the key are the clinic's")
+    covered_entity: bool
+    medical_personnel: bool = True
+    mh_services: bool = True
+    has_care_responsibility: bool = True
+    represented: bool = Field(False, description="the jail has stated its need, 45 CFR 164.512(k)(5)(i)")
+    statutory_agency: tuple[Literal["TX_614_017"], ...] = ()
+    agreements: tuple[Literal["IL_9_2_JAIL", "CALAIM_JI"], ...] = Field((), description="written agreements in force")
+    language: Literal["en", "es"] = "en"
+
+
 class FacilitySettings(Section):
     """A place of detention as an alert names it."""
 
     id: str
     name: str
     phone: str = ""
+    visiting_phone: str = ""
     zone: Zone
+    clinic: ClinicSettings | None = None
 
 
 class OidcSettings(Section):
@@ -257,7 +322,12 @@ class Settings(Section):
     keys: KeySettings = KeySettings()
     audit: AuditSettings = AuditSettings()
     alerts: AlertSettings = AlertSettings()
+    clocks: ClockSettings = ClockSettings()
     mail: MailSettings = MailSettings()
+    smime: SmimeSettings = SmimeSettings()
+    webhook: HttpSettings = HttpSettings()
+    fhir: HttpSettings = HttpSettings()
+    drop: DropSettings = DropSettings()
     consent: ConsentSettings = ConsentSettings()
     console: ConsoleSettings = ConsoleSettings()
     feeds: tuple[FeedSettings, ...] = ()

@@ -13,6 +13,7 @@ from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
 from service.checkpoints import publish_now
 from service.dispatch import Dispatcher, Sent
 from service.engine import Engine
+from service.follow_up import Followed, FollowUp
 from service.intake import Intake
 from service.logs import error_code
 from service.reconsider import Reconsidered, reconsider
@@ -43,6 +44,7 @@ class CycleReport:
     refused: int = 0
     tally: Tally = field(default_factory=Tally)
     reconsidered: Reconsidered = field(default_factory=lambda: Reconsidered(0, 0))
+    followed: Followed = field(default_factory=Followed)
     sent: Sent = field(default_factory=Sent)
     checkpoints: list[int] = field(default_factory=list)
 
@@ -63,6 +65,8 @@ class Cycle:
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
         self.progress("consents", "")
         report.reconsidered = reconsider(self.engine)
+        self.progress("follow up", "")
+        report.followed = FollowUp(self.engine).run()
         self.progress("send", "")
         report.sent = Dispatcher(self.engine).run()
         self.progress("retention", "")

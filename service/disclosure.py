@@ -18,6 +18,7 @@ from records import StaffMember
 from service.broken_glass import context as broken_glass
 from service.circumstances import applied, of_client
 from service.consent_history import on_file
+from service.duty import on_duty
 from service.engine import Engine
 from service.requests import Question, ask
 from store import findings, rulebooks
@@ -79,7 +80,7 @@ def consider(
 ) -> tuple[Decision, DecisionRequest | None]:
     """The decision without keeping it: for a question that discloses nothing, whatever its answer."""
     question = Question(
-        entry=case.client.entry,
+        entry=on_duty(engine, conn, case.client, at).entry,
         booking=case.booking,
         recipient=recipient,
         tier=TIER[case.verdict],

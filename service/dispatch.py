@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import ssl
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
-from alerts.channels import Channel, Parcel, SmtpNotice, SmtpServer
+from alerts.channels import Parcel
 from alerts.compose import compose
-from alerts.content import AlertContent, AlertFacts, AlertKind, Language
-from alerts.courier import INBOX, Courier, Withdrawn
+from alerts.content import AlertContent, AlertFacts, AlertKind, Clocks, Language
+from alerts.courier import INBOX, Courier, NotNeeded, Postponed, Withdrawn
 from alerts.enrolment import usable_key
 from alerts.keys import PublicKey
-from alerts.outbox import Claim, Dead, Delivered, Outcome, TryLater, enqueue
+from alerts.outbox import Claim, Dead, Delivered, Outcome, TryLater
 from alerts.seal import Sealed, seal
+from alerts.smime import SealedMail, seal_mail
 from audit.leaves import Kind, Leaf, leaf
-from config import Profile
+from config import Settings
 from consent import Decision
 from records import AlertRef, BookingRef, ClientRef, StaffId, StaffMember
+from service.channels import CONTENT, SMIME, address_of, certificate_of, channels, heard_at, mail_signer
 from service.disclosure import Case, evaluate
+from service.duty import on_duty
 from service.engine import Engine
 from service.facts import alert_facts, retraction_facts
-from store import bookings, clients, findings, inbox, staff
+from service.notices import MAIL, NOTICES, announce, hindrance
+from store import bookings, clients, findings, staff
+from store.tables import outbox
 
-MAIL = "mail"
 _AT_ONCE = 200
 
 
@@ -38,6 +41,8 @@ class Sent:
 
     delivered: Counter[str] = field(default_factory=Counter)
     withdrawn: Counter[str] = field(default_factory=Counter)
+    spared: Counter[str] = field(default_factory=Counter)
+    """Notices that nobody needed any more."""
     waiting: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
 
@@ -59,19 +64,33 @@ class Dispatcher:
             random=self._share,
             settled=self.settled,
             lease=timedelta(seconds=self.engine.settings.alerts.lease_seconds),
+            breakers=self.engine.breakers,
         )
         while courier.run(_AT_ONCE):
             pass
         return self.sent
 
-    def prepare(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn:
+    def prepare(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded | Postponed:
         """The parcel, or why there is none any more. Raises what compose, seal and the key lookup raise."""
         alert = findings.get_alert(conn, claim.alert)
         member = staff.get(conn, StaffId(str(alert.recipient))) if alert else None
         if alert is None or member is None:
             return self._withdrawn(conn, claim, "recipient_gone", now)
-        if claim.channel == MAIL:
+        if claim.channel in NOTICES:
             return self._notice(conn, claim, alert, member, now)
+        address = address_of(member, claim.channel)
+        if address is None:
+            return self._spared(conn, claim, "no_address", now)
+        made = self._content(conn, claim, alert, member, now)
+        if isinstance(made, Withdrawn):
+            return made
+        sealed = self._sealed(conn, made, claim, member, now)
+        return Parcel(claim.ref, claim.alert, member.staff, address, sealed, now)
+
+    def _content(
+        self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
+    ) -> AlertContent | Withdrawn:
+        """What may be said now, decided anew."""
         if alert.kind == AlertKind.RETRACTION.value:
             return self._retraction(conn, claim, alert, member, now)
         case = case_of(self.engine, conn, str(alert.link))
@@ -83,23 +102,28 @@ class Dispatcher:
             return self._withdrawn(conn, claim, "no_longer_permitted", now)
         findings.set_alert(conn, claim.alert, decision=answer.ref)
         facts = alert_facts(self.engine, conn, case, answer.decision, str(alert.match_class))
-        content = written(facts, answer.decision, AlertKind(alert.kind), member, now)
-        key = usable_key(conn, member.staff, now=now)
-        return Parcel(claim.ref, claim.alert, member.staff, "", self._seal(content, key, claim.alert, now), now)
+        clocks = clocks_of(self.engine.settings)
+        return written(facts, answer.decision, AlertKind(alert.kind), member, now, clocks=clocks)
 
     def _retraction(
         self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
-    ) -> Parcel | Withdrawn:
+    ) -> AlertContent | Withdrawn:
         """Says that an earlier message no longer stands and nothing else: there is no disclosure to decide about."""
-        earlier = inbox.get(conn, AlertRef(str(alert.retracts)))
-        if earlier is None:
+        heard = heard_at(conn, str(alert.retracts))
+        if heard is None:
             return self._withdrawn(conn, claim, "nothing_to_retract", now)
-        facts = retraction_facts(self.engine, earlier.alert, earlier.delivered_at)
-        content = compose(
-            facts, frozenset(), frozenset(), kind=AlertKind.RETRACTION, language=language_of(member), now=now
-        )
-        key = usable_key(conn, member.staff, now=now)
-        return Parcel(claim.ref, claim.alert, member.staff, "", self._seal(content, key, claim.alert, now), now)
+        facts = retraction_facts(self.engine, AlertRef(str(alert.retracts)), heard)
+        nothing: frozenset[str] = frozenset()
+        return compose(facts, nothing, nothing, kind=AlertKind.RETRACTION, language=language_of(member), now=now)
+
+    def _sealed(
+        self, conn: Connection, content: AlertContent, claim: Claim, member: StaffMember, now: datetime
+    ) -> Sealed | SealedMail:
+        """Sealed as the channel carries it. Raises NoUsableKey: there is no plaintext instead."""
+        if claim.channel == SMIME:
+            signer = mail_signer(self.engine)
+            return seal_mail(content, certificate_of(self.engine, member), signer=signer, alert=claim.alert, now=now)
+        return self._seal(content, usable_key(conn, member.staff, now=now), claim.alert, now)
 
     def _seal(self, content: AlertContent, key: PublicKey, alert: AlertRef, now: datetime) -> Sealed:
         return seal(
@@ -109,26 +133,25 @@ class Dispatcher:
             signer=self.engine.signer,
             alert=alert,
             now=now,
-            expires=self._expiry(now),
+            expires=now + timedelta(days=self.engine.settings.alerts.expires_days),
         )
 
     def _notice(
         self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
-    ) -> Parcel | Withdrawn:
-        """A notice for what waits in the inbox. One that was opened in the meantime needs none."""
-        item = inbox.get(conn, claim.alert)
-        if alert.state != "delivered" or item is None or item.jwe is None or not member.email:
-            return self._withdrawn(conn, claim, "not_needed", now)
-        copies = (item.kid, item.jwe, self.engine.backup.kid, item.backup_jwe or "")
-        return Parcel(
-            claim.ref, claim.alert, member.staff, member.email, Sealed(claim.alert, *copies, self._expiry(now)), now
-        )
+    ) -> Parcel | NotNeeded | Postponed:
+        """A notice for what waits in the inbox, unless nobody needs it now."""
+        hindered = hindrance(self.engine, conn, claim.channel, alert, member, now=now)
+        if isinstance(hindered, NotNeeded):
+            return self._spared(conn, claim, hindered.code, now)
+        return hindered or Parcel(claim.ref, claim.alert, member.staff, member.email, None, now)
+
+    def _spared(self, conn: Connection, claim: Claim, code: str, now: datetime) -> NotNeeded:
+        self.engine.audit.append(conn, [undelivered_leaf(claim, code)], now)
+        self.sent.spared[code] += 1
+        return NotNeeded(code)
 
     def _withdrawn(self, conn: Connection, claim: Claim, code: str, now: datetime) -> Withdrawn:
-        stated = leaf(
-            Kind.DELIVERY, alert=claim.alert, channel=claim.channel, result="withdrawn", outbox=claim.ref, code=code
-        )
-        self.engine.audit.append(conn, [stated], now)
+        self.engine.audit.append(conn, [undelivered_leaf(claim, code)], now)
         self.sent.withdrawn[code] += 1
         return Withdrawn(code)
 
@@ -139,18 +162,21 @@ class Dispatcher:
         match outcome:
             case Delivered():
                 self.sent.delivered[claim.channel] += 1
-                if claim.channel == INBOX:
+                if claim.channel in CONTENT and _first_to_arrive(conn, claim):
                     leaves += self._disclosure(conn, claim)
-                    self._queue_notice(conn, claim.alert, now)
+                if claim.channel == INBOX:
+                    self._announce(conn, claim.alert, now)
             case TryLater():
                 self.sent.waiting[outcome.code] += 1
             case Dead():
                 self.sent.dead[outcome.code] += 1
         self.engine.audit.append(conn, leaves, now)
 
-    def _queue_notice(self, conn: Connection, alert: AlertRef, now: datetime) -> None:
-        if self.engine.settings.mail.host:
-            enqueue(conn, self.engine.locator.ref("outbox", alert, MAIL), alert, MAIL, now=now)
+    def _announce(self, conn: Connection, ref: AlertRef, now: datetime) -> None:
+        alert: Any = findings.get_alert(conn, ref)
+        member = staff.get(conn, StaffId(str(alert.recipient)))
+        if member is not None:
+            announce(self.engine, conn, alert, member, channel=MAIL, now=now)
 
     def _disclosure(self, conn: Connection, claim: Claim) -> list[Leaf]:
         """A retraction discloses nothing; every other kind is accounted for."""
@@ -187,9 +213,6 @@ class Dispatcher:
         programs = [self.engine.programs.get(enrolment.program) for enrolment in found.entry.enrolments]
         return "yes" if any(program is None or program.part2 for program in programs) else "no"
 
-    def _expiry(self, now: datetime) -> datetime:
-        return now + timedelta(days=self.engine.settings.alerts.expires_days)
-
     def _share(self) -> float:
         """Uniform in [0, 1), from the engine's randomness."""
         return int.from_bytes(self.engine.random(6), "big") / 2**48
@@ -202,13 +225,45 @@ def case_of(engine: Engine, conn: Connection, link_ref: str) -> Case | None:
     booking = bookings.get(conn, engine.vault, BookingRef(row.booking))
     if client is None or booking is None or row.superseded_at is not None:
         return None
-    return Case(link_ref, row.verdict, client, booking)
+    return Case(link_ref, row.verdict, on_duty(engine, conn, client, engine.clock()), booking)
 
 
-def written(facts: AlertFacts, decision: Decision, kind: AlertKind, member: StaffMember, now: datetime) -> AlertContent:
+def _first_to_arrive(conn: Connection, claim: Claim) -> bool:
+    """One alert to one person is one disclosure, by however many channels it goes."""
+    arrived = select(func.count()).select_from(outbox).where(outbox.c.alert == claim.alert)
+    mine = arrived.where(outbox.c.state == "delivered", outbox.c.channel.in_(CONTENT))
+    return conn.execute(mine).scalar_one() == 1
+
+
+def written(
+    facts: AlertFacts,
+    decision: Decision,
+    kind: AlertKind,
+    member: StaffMember,
+    now: datetime,
+    *,
+    clocks: Clocks | None = None,
+) -> AlertContent:
     """The message in the recipient's language, with what the decision allows."""
     fields, obligations = frozenset(decision.fields_allowed), frozenset(decision.obligations)
-    return compose(facts, fields, obligations, kind=kind, language=language_of(member), now=now)
+    return compose(facts, fields, obligations, kind=kind, language=language_of(member), now=now, clocks=clocks)
+
+
+def clocks_of(settings: Settings) -> Clocks:
+    wanted = settings.clocks
+    return Clocks(
+        close_of_business=wanted.close_of_business,
+        holidays=frozenset(wanted.holidays),
+        first_contact=timedelta(hours=wanted.first_contact_hours),
+        appointment=timedelta(days=wanted.appointment_days),
+        repeat_bookings=wanted.repeat_bookings,
+    )
+
+
+def undelivered_leaf(claim: Claim, code: str) -> Leaf:
+    return leaf(
+        Kind.DELIVERY, alert=claim.alert, channel=claim.channel, result="withdrawn", outbox=claim.ref, code=code
+    )
 
 
 def language_of(member: StaffMember) -> Language:
@@ -231,20 +286,3 @@ def delivery_leaf(claim: Claim, outcome: Outcome) -> Leaf:
 def _code(text: str) -> str:
     """A class name such as NoUsableKey as the code no_usable_key; codes stay as they are."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in text).lstrip("_")
-
-
-def channels(engine: Engine) -> dict[str, Channel]:
-    """The network channels that are configured. The inbox is always there and needs none."""
-    mail = engine.settings.mail
-    if not mail.host:
-        return {}
-    server = SmtpServer(
-        host=mail.host,
-        port=mail.port,
-        sender=mail.sender,
-        tls=ssl.create_default_context() if mail.starttls else None,
-        production=engine.settings.profile is Profile.PRODUCTION,
-        username=mail.user,
-        password=mail.password.get_secret_value(),
-    )
-    return {MAIL: SmtpNotice(server)}

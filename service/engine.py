@@ -10,6 +10,7 @@ from functools import cached_property
 
 from structlog.typing import FilteringBoundLogger
 
+from alerts.breaker import Breakers
 from alerts.keys import PublicKey, Signer
 from audit.log import AuditLog
 from config import FacilitySettings, FeedSettings, KeyUnavailable, ProgramSettings, Settings
@@ -82,6 +83,11 @@ class Engine:
     @cached_property
     def _connectors(self) -> dict[str, Connector]:
         return {}
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        """Who was down, remembered between rounds for as long as the process lives."""
+        return Breakers()
 
     def close(self) -> None:
         self.database.close()

@@ -5,6 +5,7 @@ One way for all occasions: a booking event, a consent that arrived later, a revi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +16,11 @@ from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from consent import Decision
 from records import AlertRef, StaffId, StaffMember, ThreadRef
+from service.channels import content_channels, heard_at
 from service.disclosure import Case, evaluate
 from service.engine import Engine
 from service.retention import held
-from store import findings, inbox
+from store import findings, inbox, staff
 
 LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
 """Where the audit log's word for a kind of alert is another."""
@@ -100,7 +102,7 @@ def _queue(
         state="queued",
         created_at=now,
     )
-    outbox.enqueue(conn, engine.locator.ref("outbox", ref, "inbox"), ref, "inbox", now=now)
+    enqueue(engine, conn, ref, recipient, now)
     return leaf(
         Kind.ALERT,
         alert=ref,
@@ -116,34 +118,49 @@ def _queue(
     )
 
 
-def retract(engine: Engine, conn: Connection, link: str, *, reason: str, now: datetime) -> list[Leaf]:
+def retract(
+    engine: Engine, conn: Connection, link: str, *, reason: str, now: datetime, apart_from: StaffId | None = None
+) -> list[Leaf]:
     """What was told about a link no longer stands: stop what is queued, destroy what was delivered, and send one neutral
-    message to each person who had received something. The accounting of what was disclosed stays.
+    message to each person who had received something, also to those who lost it meanwhile. The accounting of what was
+    disclosed stays. `apart_from` is who said so, and needs no message.
     """
     rows = {AlertRef(str(row.ref)): row for row in findings.alerts_for_link(conn, link)}
+    owed = _lost_it_earlier(conn, rows.values())
+    told = [ref for ref, r in rows.items() if r.kind != AlertKind.RETRACTION.value and r.recipient != apart_from]
     about = findings.get_link(conn, link)
     kept = held(conn, about.booking, about.client)
-    told = [ref for ref, row in rows.items() if row.kind != AlertKind.RETRACTION.value]
-    leaves, notified = [], set[StaffId]()
-    for back in answers.take_back(conn, told, code=reason, destroy_content=not kept, now=now):
-        row = rows[back.alert]
-        notice = back.received and back.recipient not in notified
-        if notice:
-            notified.add(back.recipient)
-            _queue_retraction(engine, conn, row, now)
-        leaves.append(
-            leaf(
-                Kind.RETRACTION,
-                thread=row.thread,
-                alert=back.alert,
-                booking=about.booking,
-                client=about.client,
-                recipient=back.recipient,
-                notified=int(notice),
-                retraction_reason=reason,
-            )
+    back = answers.take_back(conn, told, code=reason, destroy_content=not kept, now=now)
+    owed = {**owed, **{b.recipient: rows[b.alert] for b in back if b.received}}
+    owed.pop(apart_from, None)
+    for row in owed.values():
+        _queue_retraction(engine, conn, row, now)
+    affected = {**{row.ref: row for row in owed.values()}, **{b.alert: rows[b.alert] for b in back}}
+    return [
+        leaf(
+            Kind.RETRACTION,
+            thread=row.thread,
+            alert=ref,
+            booking=about.booking,
+            client=about.client,
+            recipient=row.recipient,
+            notified=int(owed.get(row.recipient) is row),
+            retraction_reason=reason,
+            by=apart_from,
         )
-    return leaves
+        for ref, row in affected.items()
+    ]
+
+
+def _lost_it_earlier(conn: Connection, rows: Iterable[findings.AnyRow]) -> dict[StaffId | None, findings.AnyRow]:
+    """Whoever read of it, handed it on, and was never told that it does not stand."""
+    found = list(rows)
+    retracted = {row.recipient for row in found if row.kind == AlertKind.RETRACTION.value}
+    return {
+        StaffId(str(row.recipient)): row
+        for row in found
+        if row.state == "withdrawn" and row.recipient not in retracted and heard_at(conn, str(row.ref)) is not None
+    }
 
 
 def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, now: datetime) -> None:
@@ -162,4 +179,11 @@ def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, no
         created_at=now,
         retracts=row.ref,
     )
-    outbox.enqueue(conn, engine.locator.ref("outbox", ref, "inbox"), ref, "inbox", now=now)
+    enqueue(engine, conn, ref, StaffId(str(row.recipient)), now)
+
+
+def enqueue(engine: Engine, conn: Connection, ref: AlertRef, recipient: StaffId, now: datetime) -> None:
+    """One outbox entry for each channel by which the alert itself travels to its recipient."""
+    member = staff.get(conn, recipient)
+    for channel in content_channels(engine, member) if member else ("inbox",):
+        outbox.enqueue(conn, engine.locator.ref("outbox", ref, channel), ref, channel, now=now)

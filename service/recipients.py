@@ -1,12 +1,15 @@
-"""Who should be asked about: the clinicians assigned now, or, where none of them can receive, the supervisors."""
+"""Who is asked about for a booking: the lowest rung of the ladder on which there is anybody."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 
+from alerts.errors import NoRecipient
+from alerts.routing import Role, Rung, ladder, on_call_at
 from records import RosterEntry, StaffId, StaffMember
-from service.requests import in_force
+
+FIRST = frozenset({Role.ASSIGNED, Role.COVER})
 
 
 def possible_recipients(
@@ -14,21 +17,17 @@ def possible_recipients(
 ) -> tuple[StaffMember, ...]:
     """Members of the directory to put the question for. Whether they may be told is for the consent rules to say.
 
-    An assigned clinician who left, or is not in the directory, does not swallow the alert: the supervisors of the
-    client's programmes stand in. Empty when there is nobody at all, which the caller must make visible.
+    Everyone assigned, each replaced by their cover while away; failing all of them the supervisor, failing that
+    whoever is on call. Empty when there is nobody at all, which the caller must make visible.
     """
-    assigned = {a.staff for a in entry.assignments if in_force(a, at)}
-    able = tuple(staff[s] for s in sorted(assigned) if s in staff and staff[s].active)
-    return able or supervisors(entry, staff)
+    rungs = rungs_of(entry, staff, at)
+    first = [rung.staff for rung in rungs if rung.role in FIRST] or [rung.staff for rung in rungs[:1]]
+    return tuple(staff[name] for name in first)
 
 
-def supervisors(entry: RosterEntry, staff: Mapping[StaffId, StaffMember]) -> tuple[StaffMember, ...]:
-    programs = {e.program for e in entry.enrolments}
-    named = staff.get(entry.supervisor) if entry.supervisor else None
-    if named is not None and named.active:
-        return (named,)
-    return tuple(
-        member
-        for member in sorted(staff.values(), key=lambda m: m.staff)
-        if member.active and member.org == entry.org and programs & set(member.supervises)
-    )
+def rungs_of(entry: RosterEntry, staff: Mapping[StaffId, StaffMember], at: datetime) -> tuple[Rung, ...]:
+    """The whole ladder; empty where there is nobody on it."""
+    try:
+        return ladder(entry, staff, at, on_call=on_call_at(entry.org, staff, at))
+    except NoRecipient:
+        return ()

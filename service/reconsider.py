@@ -16,6 +16,7 @@ from alerts.content import AlertKind
 from alerts.threads import OPENING
 from records import ClientRef, StaffId, StaffMember
 from service.disclosure import Case
+from service.duty import on_duty
 from service.engine import Engine
 from service.offers import News, offer, said_to
 from service.recipients import possible_recipients
@@ -68,7 +69,7 @@ def _case(engine: Engine, conn: Connection, ref: str) -> Case | None:
     row = findings.get_link(conn, ref)
     client = clients.get(conn, engine.vault, ClientRef(row.client))
     stored = bookings.get(conn, engine.vault, row.booking)
-    return Case(ref, row.verdict, client, stored) if client and stored else None
+    return Case(ref, row.verdict, on_duty(engine, conn, client, engine.clock()), stored) if client and stored else None
 
 
 def _offered(engine: Engine, conn: Connection, case: Case, to: StaffMember, now: datetime) -> bool:

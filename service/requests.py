@@ -187,6 +187,7 @@ def _recipient(
 ) -> RecipientFacts:
     assigned = [a.program for a in entry.assignments if a.staff == member.staff and in_force(a, as_of)]
     home = next((p for p in programs if p.id in (*assigned, *member.programs, *member.supervises)), None)
+    treats = bool(assigned) or _answers_for(member, entry, as_of)
     return RecipientFacts(
         kind=Kind.PROGRAM_STAFF,
         person_id=member.staff,
@@ -195,8 +196,8 @@ def _recipient(
         supervises=tuple(member.supervises),
         verified=member.verified,
         active=member.active,
-        treating_relationship=bool(assigned),
-        has_care_responsibility=bool(assigned),
+        treating_relationship=treats,
+        has_care_responsibility=treats,
         covered_entity=bool(home and home.covered_entity),
         medical_personnel=False,
         mh_services=False,
@@ -204,6 +205,13 @@ def _recipient(
         statutory_agency=(),
         via=None,
     )
+
+
+def _answers_for(member: StaffMember, entry: RosterEntry, at: datetime) -> bool:
+    """A programme's supervisor treats its clients to whom nobody is assigned, until somebody is."""
+    if any(in_force(assignment, at) for assignment in entry.assignments):
+        return False
+    return member.org == entry.org and any(e.program in member.supervises for e in entry.enrolments)
 
 
 def in_force(assignment: Assignment, at: datetime) -> bool:

@@ -18,6 +18,7 @@ from connectors import Pull, RowFault
 from matcher import BookingLinks, Link, RosterIndex, Verdict, link
 from records import BookingEvent, BookingRef, ClientRef, Custody, EventKind, Op, StaffId, StaffMember
 from service.disclosure import Case
+from service.duty import on_duty
 from service.engine import Engine
 from service.facts import booking_facts
 from service.intake import DeliveryCounts, Intake
@@ -241,6 +242,7 @@ class Recorder:
         self.leaves.append(self._link_leaf(row))
         if row.verdict != Verdict.ALERT.value:
             return
+        client = on_duty(self.engine, self.conn, client, self.now)
         recipients = possible_recipients(client.entry, self.screener.directory, self.now)
         if not recipients:
             self.tally.nobody += 1

@@ -296,6 +296,30 @@ outcome = Table(
     one_of("kind", "contact", "info_sent", "disposition", "first_contact", "appointment"),
 )
 
+duty = Table(
+    "duty",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("client", REF, ForeignKey("client.ref"), nullable=False, index=True),
+    Column("staff", String(64), nullable=False),
+    Column("role", CODE, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("thread", REF, index=True),
+    Column("listed", REF),  # keyed, of the roster's assignments when somebody declined
+    one_of("role", "covering", "declined"),
+)
+
+climb = Table(
+    "climb",
+    metadata,
+    Column("alert", REF, ForeignKey("alert.ref"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("role", CODE, nullable=False),
+    Column("turned_to", String(64)),  # null where nobody was there
+)
+
 audit_leaf = Table(
     "audit_leaf",
     metadata,

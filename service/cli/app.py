@@ -39,7 +39,21 @@ app = typer.Typer(
     help="Tells a behavioural-health clinician, within the hour, that a client was booked into jail, and tells nobody else.",
     epilog="Exit codes: 0 done, 65 refused, 70 our fault, 75 try again later, 78 a person must act. See docs/operator.md.",
 )
-for room in (demonstration, operate, configuration, people, consent, policy, inbox, audit, reports, retention, web, linkage, privacy):
+for room in (
+    demonstration,
+    operate,
+    configuration,
+    people,
+    consent,
+    policy,
+    inbox,
+    audit,
+    reports,
+    retention,
+    web,
+    linkage,
+    privacy,
+):
     room.register(app)
 
 

@@ -14,12 +14,12 @@ from alerts import answers
 from alerts.content import AlertKind
 from alerts.enrolment import usable_key
 from alerts.errors import NoUsableKey
-from alerts.followup import Appointment, Consequence, Contact, Disposed, FirstContact, Outcome, Verdict
+from alerts.followup import Appointment, Contact, Disposed, FirstContact, Outcome, Verdict
 from audit.leaves import Kind, Leaf, leaf
 from records import AlertRef, StaffId, StaffMember
-from service.desks.offers import offer_higher, refuse_link
+from service.consequences import follow
 from service.engine import Engine
-from store import findings, reviews, staff
+from store import findings, staff
 from store.tables import acknowledgement, alert, inbox_item, outcome
 
 OVER = frozenset({"closed", "withdrawn"})
@@ -128,14 +128,14 @@ def keys_of(engine: Engine, member: StaffId) -> Sequence[tuple[str, dict[str, st
         return [(k.kid, k.public_jwk) for k in staff.usable_keys(conn, member, engine.clock())]
 
 
-def answer(engine: Engine, ref: AlertRef, by: StaffId, verdict: Verdict) -> StaffId | None:
+def answer(engine: Engine, ref: AlertRef, by: StaffId, verdict: Verdict, *, via: str = "console") -> StaffId | None:
     """Take the answer and do what follows from it. Gives whoever took the booking on before, if someone did.
 
     Raises NotTheRecipient and AlertNotOpen.
     """
     now = engine.clock()
     with engine.database.write() as conn:
-        taken = answers.answer(conn, ref, by, verdict, via="console", now=now)
+        taken = answers.answer(conn, ref, by, verdict, via=via, now=now)
         row: Any = findings.get_alert(conn, ref)
         link: Any = findings.get_link(conn, row.link)
         leaves = [
@@ -146,25 +146,12 @@ def answer(engine: Engine, ref: AlertRef, by: StaffId, verdict: Verdict) -> Staf
                 answer=verdict.value,
                 client=link.client,
                 booking=link.booking,
-                channel="console",
+                channel=via,
             )
         ]
-        leaves += _follow(engine, conn, row, by, consequences=taken.transition.consequences, now=now)
+        leaves += follow(engine, conn, row, by, taken.transition.consequences, now=now)
         engine.audit.append(conn, leaves, now)
     return taken.earlier
-
-
-def _follow(
-    engine: Engine, conn: Connection, row: Any, by: StaffId, *, consequences: frozenset[Consequence], now: datetime
-) -> list[Leaf]:
-    leaves: list[Leaf] = []
-    if Consequence.REFUSE_LINK in consequences:
-        leaves += refuse_link(engine, conn, row.link, by, now)
-    if Consequence.CONFIRM_LINK in consequences:
-        reviews.settle(conn, row.link, "confirmed", by, now)
-    if consequences & {Consequence.REROUTE, Consequence.CLIMB_NOW}:
-        leaves += offer_higher(engine, conn, row, now)
-    return leaves
 
 
 def report(engine: Engine, ref: AlertRef, by: StaffId, done: Outcome, note: str = "") -> bool:

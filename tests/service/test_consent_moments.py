@@ -94,8 +94,9 @@ def test_the_clinician_left_before_it_was_sent(site: Installation) -> None:
     link_only(site)
     site.roster([replace(AVELINE, clinician="B2"), *CLIENTS[1:]], "roster-2.csv")
     site.cycle()
-    assert site.alert_of("J1", AVELINE)["state"] == "withdrawn"
-    assert site.count(tables.inbox_item) == 0
+    told = {row["recipient"]: (row["kind"], row["state"]) for row in site.rows(tables.alert)}
+    assert told == {"A1": ("arrest", "withdrawn"), "B2": ("hand_over", "delivered")}
+    assert [row["recipient"] for row in site.rows(tables.inbox_item)] == ["B2"]
 
 
 def test_no_usable_key_waits_for_a_person_and_sends_nothing(site: Installation) -> None:

@@ -1,0 +1,83 @@
+"""What follows from a clinician's or a reviewer's word about a link, in the transaction that takes the word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts.answers import take_back
+from alerts.followup import Consequence
+from audit.leaves import Kind, Leaf, leaf
+from records import AlertRef, ClientRef, StaffId, ThreadRef
+from service import duty
+from service.dispatch import case_of
+from service.engine import Engine
+from service.hand_over import holds, offer_hand_over, turn_higher
+from service.offers import retract
+from service.recipients import FIRST, rungs_of
+from service.retention import held
+from store import duties, findings, reviews, staff
+
+
+def follow(
+    engine: Engine, conn: Connection, row: Any, by: StaffId, consequences: frozenset[Consequence], *, now: datetime
+) -> list[Leaf]:
+    """Do what an answer asks for, in its own transaction."""
+    if Consequence.REFUSE_LINK in consequences:
+        return refuse_link(engine, conn, str(row.link), by, now)
+    if Consequence.CONFIRM_LINK in consequences:
+        reviews.settle(conn, row.link, "confirmed", by, now)
+    if Consequence.REROUTE in consequences:
+        return _reroute(engine, conn, row, by, now)
+    if Consequence.CLIMB_NOW in consequences:
+        case = case_of(engine, conn, str(row.link))
+        return [] if case is None else _climbed(row, *turn_higher(engine, conn, case, row, now=now))
+    return []
+
+
+def refuse_link(engine: Engine, conn: Connection, link: str, by: StaffId, now: datetime) -> list[Leaf]:
+    """The wrong person: the link never alerts again, and whoever else was told of it is told to disregard it."""
+    row: Any = findings.get_link(conn, link)
+    reviews.settle(conn, link, "refused", by, now)
+    thread = ThreadRef(engine.locator.ref("thread", row.booking, row.client))
+    retracted = retract(engine, conn, link, reason="wrong_person", now=now, apart_from=by)
+    _close_own(conn, link, by, now)
+    duties.end_thread(conn, thread, now)
+    said = leaf(Kind.REVIEW, link=link, outcome="refused", by=by, booking=row.booking, client=row.client)
+    return [said, *retracted]
+
+
+def _reroute(engine: Engine, conn: Connection, row: Any, by: StaffId, now: datetime) -> list[Leaf]:
+    """The right person, but not theirs: they hear no more of this client, and whoever answers now is found."""
+    link: Any = findings.get_link(conn, row.link)
+    duty.decline(engine, conn, ClientRef(link.client), by, now=now)
+    _close_own(conn, str(row.link), by, now)
+    case = case_of(engine, conn, str(row.link))
+    if case is None:
+        return []
+    directory = staff.everyone(conn)
+    first = next((r for r in rungs_of(case.client.entry, directory, now) if r.role in FIRST), None)
+    if first is None:
+        return _climbed(row, *turn_higher(engine, conn, case, row, now=now))
+    if holds(conn, case.link, first.staff):
+        return _climbed(row, first.staff, [])
+    _, leaves = offer_hand_over(engine, conn, case, directory[first.staff], str(row.match_class), now=now)
+    return _climbed(row, first.staff, leaves)
+
+
+def _climbed(row: Any, to: StaffId | None, leaves: Iterable[Leaf]) -> list[Leaf]:
+    code = "nobody_above" if to is None else "handed_on"
+    return [*leaves, leaf(Kind.ESCALATION, alert=row.ref, step=0, recipient=to, code=code)]
+
+
+def _close_own(conn: Connection, link: str, by: StaffId, now: datetime) -> None:
+    """The rest of the thread leaves the inbox of whoever said that it is not for them."""
+    mine = [
+        r for r in findings.alerts_for_link(conn, link) if r.recipient == by and r.state not in {"closed", "withdrawn"}
+    ]
+    about: Any = findings.get_link(conn, link)
+    kept = held(conn, about.booking, about.client)
+    take_back(conn, [AlertRef(str(r.ref)) for r in mine], code="not_theirs", destroy_content=not kept, now=now)
