@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import Enum
 
 from audit.leaves import Entry, Kind
-from audit.report import ALWAYS, Period, Table, text, texts, years_before
+from audit.report import ALWAYS, Period, Table, moment, text, texts, years_before
 
 
 class Accounting(Enum):
@@ -105,25 +105,28 @@ class RevocationRow:
 
 
 _RELIES = frozenset({Kind.DECISION, Kind.DISCLOSURE})
-_ENDS = frozenset({"revoked", "expired", "entered_in_error"})
+_ENDS = frozenset({"revoked", "expired", "superseded", "entered_in_error"})
 
 
 def after_revocation(entries: Iterable[Entry], period: Period = ALWAYS) -> Table:
     """Decisions to tell and disclosures that rely on a consent after its end. There must be none.
 
-    The log's own order counts, not the clocks: what stands after the revocation in the log came after it. A consent
-    that was recorded again is in force again.
+    For what people end the log's own order counts, not the clocks: what stands after the revocation in the log came after
+    it. A consent that was recorded again is in force again. One that ends by itself ends at the instant stated with it;
+    that is asked of decisions, because a disclosure that was decided in time may be noted a moment later.
     """
     ended: dict[str, datetime] = {}
+    until: dict[str, datetime] = {}
     rows = []
     for entry in entries:
         if entry.leaf.kind is Kind.CONSENT:
-            if text(entry, "change") in _ENDS:
-                ended[text(entry, "consent")] = entry.at
-            else:
-                ended.pop(text(entry, "consent"), None)
+            _note_consent(entry, ended, until)
         elif entry.leaf.kind in _RELIES and text(entry, "effect") != "deny" and entry.at in period:
-            rows += [_late(entry, consent, ended[consent]) for consent in texts(entry, "consents") if consent in ended]
+            by_itself = until if entry.leaf.kind is Kind.DECISION else {}
+            for consent in texts(entry, "consents"):
+                over = ended.get(consent) or by_itself.get(consent)
+                if over is not None and (consent in ended or over <= entry.at):
+                    rows.append(_late(entry, consent, over))
     return Table(
         code="after_revocation",
         title="Alerts after revocation",
@@ -133,6 +136,16 @@ def after_revocation(entries: Iterable[Entry], period: Period = ALWAYS) -> Table
         period=period,
         notes=("None, as it must be.",) if not rows else ("Each of these is to be explained and reported.",),
     )
+
+
+def _note_consent(entry: Entry, ended: dict[str, datetime], until: dict[str, datetime]) -> None:
+    consent, over = text(entry, "consent"), moment(entry, "until")
+    ended.pop(consent, None)
+    until.pop(consent, None)
+    if text(entry, "change") in _ENDS:
+        ended[consent] = entry.at
+    elif over is not None:
+        until[consent] = over
 
 
 def _late(entry: Entry, consent: str, ended_at: datetime) -> RevocationRow:

@@ -20,16 +20,20 @@ from audit.report import Period, Table
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a report: up to `as_of`, from `since`, about one client or one person where that makes sense."""
+    """What is asked of a report: from `since` to before `as_of`, about one client or person where that makes sense.
+
+    `to_the_end`: `as_of` is now, and what stands in the log at this very instant belongs to it.
+    """
 
     as_of: datetime
     since: datetime | None = None
     client: str | None = None
     by: str | None = None
+    to_the_end: bool = False
 
     @property
     def period(self) -> Period:
-        return Period(self.since, self.as_of)
+        return Period(self.since, None if self.to_the_end else self.as_of)
 
 
 Build = Callable[[Iterable[Entry], Request], Table]

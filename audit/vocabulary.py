@@ -190,7 +190,7 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.VIEW: _shape("by screen", "alert client booking link assigned rows"),
     Kind.BREAK_GLASS: _shape("declaration by client", "booking alert decision expires_at"),
     Kind.BREAK_GLASS_REVIEW: _shape("declaration by outcome"),
-    Kind.CONSENT: _shape("consent client change", "by seq"),
+    Kind.CONSENT: _shape("consent client change", "by seq until"),
     Kind.POLICY_CHANGE: _shape("rule_set rule_set_hash by", "previous_hash approved_by"),
     Kind.KEY_CHANGE: _shape("key_purpose change", "key kid staff by epoch"),
     Kind.CONFIG_CHANGE: _shape("config_hash", "previous_hash settings by"),

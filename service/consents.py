@@ -26,6 +26,7 @@ from consent.history import Act, Entry, History
 from consent.intake import Fault, Intake, Taken, Unfit, as_raw, as_record
 from consent.intake_csv import parse_csv
 from consent.intake_fhir import BARE, FormTemplate, parse_fhir
+from consent.times import end
 from consent.vocabulary import ConsentStatus, RevocationMethod
 from records import ClientId, ClientRef
 from service.consent_history import client_numbers, client_of, history_of
@@ -183,7 +184,15 @@ def _kept(engine: Engine, conn: Connection, client: ClientRef, fresh: Iterable[E
             conn, engine.vault, client, document, ref=name, by=entry.recorded_by, now=entry.recorded_at
         )
         form = engine.locator.ref("consent", entry.record.id)
-        yield leaf(Kind.CONSENT, consent=form, client=client, change=_change(entry), by=entry.recorded_by, seq=seq)
+        until = _until(engine, entry.record)
+        by = entry.recorded_by
+        yield leaf(Kind.CONSENT, consent=form, client=client, change=_change(entry), by=by, seq=seq, until=until)
+
+
+def _until(engine: Engine, record: ConsentRecord) -> datetime | None:
+    """When it ends by itself, in the zone of the rules; then the log can tell what relied on it afterwards."""
+    policy = engine.rulebook.policy(engine.settings.consent.jurisdiction)
+    return None if record.expires_at is None else end(record.expires_at, policy.zone)
 
 
 def _change(entry: Entry) -> str:

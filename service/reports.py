@@ -61,7 +61,7 @@ def produce(engine: Engine, wish: Wish) -> Made:
     """The report, over the log as it stands now. Raises Refuse for a client or a report that there is not."""
     now = engine.clock()
     subject = client_ref(engine, wish.client, wish.org) if wish.client is not None else None
-    asked = Request(wish.as_of or now, wish.since, subject, wish.person)
+    asked = Request(wish.as_of or now, wish.since, subject, wish.person, to_the_end=wish.as_of is None)
     with engine.database.read() as conn:
         head = engine.audit.head(conn)
         table = from_log(conn, wish.code, asked, head.size)

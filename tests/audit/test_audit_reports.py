@@ -27,7 +27,7 @@ from store.tables import audit_leaf
 from tests.audit.samples import AT, as_owner, hashed, ref, verdicts
 
 CLIENT, OTHER = ref("client", 1), ref("client", 2)
-DAY = timedelta(days=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 SOURCE = render.Provenance("officer-1", AT, "audit.example.org/warmlink", TreeHead(12, b"\x01" * 32))
 
 
@@ -49,8 +49,8 @@ def disclosed(client: str = CLIENT, *, obligations: Iterable[str] = (), **facts:
     return leaf(Kind.DISCLOSURE, client=client, obligations=list(obligations), **(given | facts))
 
 
-def consented(change: str, consent: str = "c") -> Leaf:
-    return leaf(Kind.CONSENT, consent=ref(consent), client=CLIENT, change=change, by="clerk-2")
+def consented(change: str, consent: str = "c", until: datetime | None = None) -> Leaf:
+    return leaf(Kind.CONSENT, consent=ref(consent), client=CLIENT, change=change, by="clerk-2", until=until)
 
 
 def opened(by: str = "clinician-7", **facts: object) -> Leaf:
@@ -111,7 +111,7 @@ class TestAfterRevocation:
         table = after_revocation(known)
         assert (table.rows, table.notes) == ((), ("None, as it must be.",))
 
-    @pytest.mark.parametrize("end", ["revoked", "expired", "entered_in_error"])
+    @pytest.mark.parametrize("end", ["revoked", "expired", "superseded", "entered_in_error"])
     def test_what_relied_on_it_afterwards_is_named_even_within_one_instant(self, end: str) -> None:
         known = log_of((AT, consented("recorded")), (AT, consented(end)), (AT, disclosed(consents=[ref("c")])))
         (row,) = after_revocation(known).rows
@@ -131,6 +131,30 @@ class TestAfterRevocation:
         )
         known = log_of((AT, consented("revoked")), (AT, denied), (AT, disclosed(consents=[ref("other")])))
         assert after_revocation(known).rows == ()
+
+    @pytest.mark.parametrize(("asked_at", "late"), [(AT + DAY - SECOND, 0), (AT + DAY, 1), (AT + 2 * DAY, 1)])
+    def test_one_that_ends_by_itself_carries_no_decision_from_that_instant_on(
+        self, asked_at: datetime, late: int
+    ) -> None:
+        decided = leaf(
+            Kind.DECISION,
+            decision=ref("d"),
+            recipient="clinician-7",
+            stage="send",
+            effect="permit",
+            reasons=["HIPAA_CONSENT"],
+            rule_set="county-1",
+            rule_set_hash=hashed("rules"),
+            consents=[ref("c")],
+        )
+        until = AT + DAY
+        known = log_of(
+            (AT, consented("recorded", until=until)), (asked_at, decided), (until, disclosed(consents=[ref("c")]))
+        )
+        rows = after_revocation(known).rows
+        assert [(row.what, row.ended_at) for row in rows] == [("decision", until)] * late
+        renewed = log_of((AT, consented("recorded", until=until)), (AT, consented("recorded")), (asked_at, decided))
+        assert after_revocation(renewed).rows == ()
 
     def test_a_consent_given_again_carries_again(self) -> None:
         known = log_of(

@@ -103,6 +103,31 @@ def test_nothing_relied_on_the_consent_after_its_end(history: Installation) -> N
     assert rows(history, "after_revocation") == []
 
 
+def test_what_did_rely_on_it_would_be_named(sqlite_site: Installation) -> None:
+    """As if the consent had not been asked for again before sending."""
+    site = sqlite_site
+    site.bookings(AVELINE.booked("J1"))
+    site.cycle()
+    (told,) = site.leaves(Kind.DISCLOSURE)
+    assert facts_of(told)["consents"] != ()
+    site.clock.forward(minutes=1)
+    site.consents(revoked(AVELINE, site.clock.at))
+    assert rows(site, "after_revocation") == []
+    with site.engine.database.write() as conn:
+        site.engine.audit.append(conn, [told.leaf], site.clock.at)
+    (late,) = rows(site, "after_revocation")
+    assert (late["what"], late["consent"], late["client"]) == (
+        "disclosure",
+        facts_of(told)["consents"][0],
+        site.client(AVELINE),
+    )
+
+
+def test_a_consent_s_own_end_is_in_the_log(history: Installation) -> None:
+    stated = {facts_of(e)["client"]: facts_of(e).get("until") for e in history.leaves(Kind.CONSENT)}
+    assert stated[history.client(BARNABY)] == "2027-04-21T00:00:00.000000Z", "the first instant after 2027-04-20"
+
+
 def test_who_looked_and_who_was_refused(history: Installation) -> None:
     alert = history.alert_of("J1", AVELINE)["ref"]
     looked = [row for row in rows(history, "access") if row["what"] in {"opening", "open"}]

@@ -11,7 +11,7 @@ from audit.leaves import Kind
 from config import Refuse
 from service import reports, retention
 from service.reports import Wish
-from store import tables
+from store import purges, tables
 from tests.service.installation import AVELINE, BARNABY, ORG, STRANGER, Installation, facts_of
 
 SIX_YEARS = timedelta(days=6 * 366)
@@ -49,7 +49,7 @@ def test_what_a_court_seals_is_gone_from_the_bytes_of_the_database_and_the_log_s
     assert all(share_on_disk(site, value) > 0.9 for value in values)
     site.bookings(AVELINE.booked("J1", event))
     site.cycle()
-    retention.purges.sweep(site.engine.database)
+    purges.sweep(site.engine.database)
     assert sealed_values(site, site.booking("J1")) == []
     assert [share_on_disk(site, value) for value in values] == [0.0] * len(values)
     assert all(share_on_disk(site, value) > 0.9 for value in others)
@@ -66,7 +66,7 @@ def test_on_either_database_nothing_about_a_sealed_booking_is_left_in_a_row(site
     assert sealed_values(site, site.booking("J1"))
     site.bookings(AVELINE.booked("J1", "S"))
     site.cycle()
-    retention.purges.sweep(site.engine.database)
+    purges.sweep(site.engine.database)
     assert sealed_values(site, site.booking("J1")) == []
     assert site.verified().good
 
