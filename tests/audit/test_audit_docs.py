@@ -96,5 +96,5 @@ def test_the_entry_on_the_page_is_an_entry() -> None:
 
 
 def test_the_page_lists_every_report() -> None:
-    named = set(re.findall(r"`([a-z0-9_]+)`", TEXT.partition("## Reports")[2].partition("## How long")[0]))
+    named = set(re.findall(r"`([a-z0-9_]+)`", TEXT.partition("## Reports")[2].partition("Each report states")[0]))
     assert named == set(REPORTS)
