@@ -79,18 +79,16 @@ class Rows:
 
     def matrix(self) -> I32:
         """All columns side by side, (rows, 12): one row is one cache line when pairs are compared."""
-        return np.stack([getattr(self, f.name).view(np.int32) for f in fields(self)], axis=1)
+        return np.stack([getattr(self, name).view(np.int32) for name in COLUMNS], axis=1)
 
     @classmethod
     def of(cls, matrix: I32) -> Rows:
         """Columns of a row matrix, without copying."""
-        columns: Arrays = {}
-        for k, field in enumerate(fields(cls)):
-            columns[field.name] = matrix[:, k] if field.name in POINTERS else matrix[:, k].view(np.uint32)
-        return cls(**columns)
+        signed, tokens = matrix.T, matrix.view(np.uint32).T
+        return cls(*(signed[k] if name in POINTERS else tokens[k] for k, name in enumerate(COLUMNS)))
 
     def take(self, at: NDArray[Any] | slice) -> Rows:
-        return Rows(*(getattr(self, f.name)[at] for f in fields(self)))
+        return Rows(*(getattr(self, name)[at] for name in COLUMNS))
 
 
 TABLE_SHAPES: dict[str, tuple[np.dtype[Any], int]] = {
@@ -107,7 +105,8 @@ POINTERS = {
     "dob": "dobs", "ssn4": "ssns", "street": "street_filters",
 }  # fmt: skip
 """Row columns that point into a table, and which."""
-TOKENS = tuple(f.name for f in fields(Rows) if f.name not in POINTERS)
+COLUMNS = tuple(f.name for f in fields(Rows))
+TOKENS = tuple(name for name in COLUMNS if name not in POINTERS)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -5,6 +5,7 @@ Key and row share one 64-bit word, so that a pass costs eight bytes per entry an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from matcher.batch import I32
 from matcher.hashing import U32, U64
-from matcher.passes import PASSES, Pass, slot_ranges
+from matcher.passes import PASSES, slot_ranges
 
 _ROW = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
+_RANGES = slot_ranges()
 FOLD = 4
 """The overlay is folded into the base once it is a FOLD-th of its size."""
+
+
+Lookup = Callable[[tuple[U64, U64], U32, int], tuple[U64, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +75,46 @@ class BlockIndex:
     def add(self, blocks: U32, first_row: int) -> None:
         """Adds the blocking keys of rows `first_row` onward."""
         rows = np.arange(first_row, first_row + len(blocks), dtype=np.uint64)
-        for held, (_, lo, hi) in zip(self._passes, slot_ranges(), strict=True):
+        for held, (_, lo, hi) in zip(self._passes, _RANGES, strict=True):
             keys = blocks[:, lo:hi].ravel()
             filled = np.flatnonzero(keys)
             held.fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
 
-    def pairs(self, blocks: U32) -> tuple[I32, I32, tuple[PassReport, ...]]:
-        """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report."""
-        found = [self._ask(held, blocks, span) for held, span in zip(self._passes, slot_ranges(), strict=True)]
+    def pairs(self, blocks: U32, find: Lookup | None = None) -> tuple[I32, I32, tuple[PassReport, ...]]:
+        """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report.
+
+        `find` does the same as `lookup`, the reference, faster.
+        """
+        found = self._ask(blocks, find or lookup)
         i, j = _split(_sorted([pairs for pairs, _ in found]))
         return i, j, tuple(report for _, report in found)
 
     def pairs_by_pass(self, blocks: U32) -> dict[str, tuple[I32, I32]]:
         """The same for each pass alone."""
-        spans = zip(self._passes, slot_ranges(), strict=True)
-        return {span[0].name: _split(_sorted([self._ask(held, blocks, span)[0]])) for held, span in spans}
+        return {report.name: _split(_sorted([pairs])) for pairs, report in self._ask(blocks, lookup)}
 
-    @staticmethod
-    def _ask(held: _Sorted, blocks: U32, span: tuple[Pass, int, int]) -> tuple[U64, PassReport]:
-        each, lo, hi = span
-        held.settle()
-        asked = np.flatnonzero(blocks[:, lo:hi])
-        asking = (asked // (hi - lo)).astype(np.uint64)
-        keys = blocks[:, lo:hi].ravel()[asked].astype(np.uint64) << _ROW
-        pairs, blocked, dropped = _lookup((held.base, held.overlay), asking, keys, each.cap)
-        return pairs, PassReport(each.name, len(pairs), blocked, dropped)
+    def _ask(self, blocks: U32, find: Lookup) -> list[tuple[U64, PassReport]]:
+        found = []
+        for held, (each, lo, hi) in zip(self._passes, _RANGES, strict=True):
+            held.settle()
+            pairs, blocked, dropped = find((held.base, held.overlay), blocks[:, lo:hi], each.cap)
+            found.append((pairs, PassReport(each.name, len(pairs), blocked, dropped)))
+        return found
 
     def nbytes(self) -> int:
         return sum(p.base.nbytes + p.overlay.nbytes + sum(f.nbytes for f in p.fresh) for p in self._passes)
 
 
-def _lookup(parts: tuple[U64, U64], asking: U64, keys: U64, cap: int) -> tuple[U64, int, int]:
-    """Pairs of one pass as (asking row << 32 | held row), how many blocks were over the cap, and pairs lost to it."""
-    if not len(keys):
-        return keys, 0, 0
+def lookup(parts: tuple[U64, U64], blocks: U32, cap: int) -> tuple[U64, int, int]:
+    """Pairs of one pass as (asking row << 32 | held row), how many blocks were over the cap, and pairs lost to it.
+
+    `parts` are the pass's base and overlay, `blocks` the asking rows' keys (rows, slots).
+    """
+    asked = np.flatnonzero(blocks)
+    if not len(asked):
+        return np.zeros(0, np.uint64), 0, 0
+    asking = (asked // blocks.shape[1]).astype(np.uint64)
+    keys = blocks.ravel()[asked].astype(np.uint64) << _ROW
     order = np.argsort(keys, kind="stable")
     keys, asking = keys[order], asking[order]
     spans = [(part, *_span(part, keys)) for part in parts if len(part)]

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from matcher import normalise as norm
 from matcher.batch import DOB_TOKENS, I32, SSN_TOKENS, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
-from matcher.hashing import U32, U64, FilterTable, short, siphash, text_words, tokens
+from matcher.hashing import U32, U64, FilterTable, Sip, short, siphash, text_words, tokens
+from matcher.kernels import Kernel, keyed_hash
 from matcher.keys import LinkageKey
 from matcher.model import Model
 from matcher.nicknames import GROUPS_KEPT, commonness, formal, groups
@@ -66,7 +67,7 @@ def sound(name: str) -> str:
     return (metaphone(name) or name)[:8] if len(name) > 1 else ""
 
 
-def dob_table(key: bytes, values: Sequence[str]) -> U32:
+def dob_table(key: bytes, values: Sequence[str], sip: Sip = siphash) -> U32:
     """Tokens (n, 15) of normalised birth dates, each of a combination that says much:
 
     0 whole date; 1 year with day and month in either order; 2 month and day; 3 year and month; 4 year and day;
@@ -88,7 +89,7 @@ def dob_table(key: bytes, values: Sequence[str]) -> U32:
         forms[6 + hidden][:, kept] = chars[:, kept]
     for part in (slice(0, 4), slice(4, 6), slice(6, 8)):
         forms[14][:, part] = np.sort(chars[:, part], axis=1)
-    found = _tagged(key, forms, 8)
+    found = _tagged(key, forms, sip)
     whole, month_known = chars[:, 7] != 0, chars[:, 5] != 0
     found[~whole] = np.where(np.isin(np.arange(DOB_TOKENS), [3, 5]), found[~whole], np.uint32(0))
     found[~month_known, 3] = 0
@@ -96,7 +97,7 @@ def dob_table(key: bytes, values: Sequence[str]) -> U32:
     return found
 
 
-def ssn_table(key: bytes, values: Sequence[str]) -> U32:
+def ssn_table(key: bytes, values: Sequence[str], sip: Sip = siphash) -> U32:
     """Tokens (n, 6) of four digits: whole, with each digit hidden in turn, and sorted."""
     n = len(values)
     chars = np.array(values, "S4").view(np.uint8).reshape(n, 4) if n else np.zeros((0, 4), np.uint8)
@@ -105,15 +106,15 @@ def ssn_table(key: bytes, values: Sequence[str]) -> U32:
     for hidden in range(4):
         forms[1 + hidden, :, hidden] = 0
     forms[5, :, :4] = np.sort(chars, axis=1)
-    return _tagged(key, forms, 8)
+    return _tagged(key, forms, sip)
 
 
-def _tagged(key: bytes, forms: NDArray[np.uint8], width: int) -> U32:
-    """Tokens (n, forms) of (forms, n, width) bytes, each form under its own number."""
+def _tagged(key: bytes, forms: NDArray[np.uint8], sip: Sip) -> U32:
+    """Tokens (n, forms) of (forms, n, 8) bytes, each form under its own number."""
     count, n, _ = forms.shape
-    words = forms.reshape(count * n, width).view("<u8").ravel().astype(np.uint64, copy=False)
+    words = forms.reshape(count * n, 8).view("<u8").ravel().astype(np.uint64, copy=False)
     tags = np.repeat(np.arange(count, dtype=np.uint64), n)
-    return np.ascontiguousarray(short(siphash(key, [words, tags])).reshape(count, n).T)
+    return np.ascontiguousarray(short(sip(key, [words, tags])).reshape(count, n).T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +128,19 @@ class _Names:
 
 
 class Encoder:
-    """Turns identities into encodings under one key. Keeps the key's tables and nothing of any person."""
+    """Turns identities into encodings under one key. Keeps the key's tables and nothing of any person.
 
-    def __init__(self, key: LinkageKey, model: Model) -> None:
+    `kernel` names the implementation of the hashing; both give the same bits. Raises KernelUnavailable.
+    """
+
+    def __init__(self, key: LinkageKey, model: Model, *, kernel: Kernel = "numpy") -> None:
+        self._sip = keyed_hash(kernel)
         self.header = EncodingHeader(model.encoding.version, key.key_id, key.epoch, model.schema_hash)
         self._names = FilterTable.make(key.derive("names", 32), model.encoding.name_hashes)
         self._streets = FilterTable.make(key.derive("street", 32), model.encoding.street_hashes)
         purposes = ("dob", "ssn4", "phone", "zip", "city", "number", "sex", "suffix", "group", "block")
         self._keys = {p: key.derive(f"token/{p}", 16) for p in purposes}
+        self._suffixes = tokens(self._keys["suffix"], _SUFFIXES)
 
     def __repr__(self) -> str:
         return f"<encoder of epoch {self.header.epoch}>"
@@ -201,7 +207,9 @@ class Encoder:
         found = np.zeros((len(values), GROUPS_KEPT), np.uint32)
         where = [(i, j, g) for i, gs in enumerate(grouped) for j, g in enumerate(gs)]
         if where:
-            found[[w[0] for w in where], [w[1] for w in where]] = tokens(self._keys["group"], [w[2] for w in where], 24)
+            found[[w[0] for w in where], [w[1] for w in where]] = tokens(
+                self._keys["group"], [w[2] for w in where], 24, self._sip
+            )
         for i, value in enumerate(values):
             for j, part in enumerate(value.parts):
                 parts[i, j] = number[norm.NameValue(part)]
@@ -230,16 +238,16 @@ class Encoder:
         simple = {"phone": norm.phone, "zip": norm.zip_code, "city": norm.city, "sex": norm.sex}
         for column, step in simple.items():
             values, at = distinct(text[column], step)
-            rows[column] = tokens(keys[column], values, 24)[at] if values else np.zeros(0, np.uint32)
+            rows[column] = tokens(keys[column], values, 24, self._sip)[at] if values else np.zeros(0, np.uint32)
             if column in _FACT:
                 facts[column] = _word(values)[at]
-        rows["suffix"] = tokens(keys["suffix"], _SUFFIXES)[suffix]
+        rows["suffix"] = self._suffixes[suffix]
         street, number, filters, street_facts = self._street_columns(text["street"])
         facts |= dict(zip(("street", "number", "lane"), street_facts, strict=True))
         tables = {
             **names.tables,
-            "dobs": dob_table(keys["dob"], dobs),
-            "ssns": ssn_table(keys["ssn4"], ssns),
+            "dobs": dob_table(keys["dob"], dobs, self._sip),
+            "ssns": ssn_table(keys["ssn4"], ssns, self._sip),
             "street_filters": filters,
         }
         return rows | {"street": street, "number": number}, tables, facts
@@ -249,9 +257,9 @@ class Encoder:
         values, at = distinct(texts, norm.street)
         numbers, lanes = [n for n, _ in values], [lane for _, lane in values]
         names, to_name = _values(lanes, str)
-        whole = siphash(self._keys["block"], text_words([f"{n} {lane}" for n, lane in values], 32))
+        whole = self._sip(self._keys["block"], text_words([f"{n} {lane}" for n, lane in values], 32))
         whole[[not (n and lane) for n, lane in values]] = 0
-        number = tokens(self._keys["number"], numbers, 8)
+        number = tokens(self._keys["number"], numbers, 8, self._sip)
         facts = (whole[at], _word(numbers)[at], _word(lanes)[at])
         return to_name[at], number[at], self._streets.filters(names), facts
 
@@ -268,7 +276,7 @@ class Encoder:
         chosen = words.reshape(4, -1)[:, at]
         chosen[1:] = np.sort(chosen[1:], axis=0)
         keys = np.zeros(SLOTS * n, np.uint32)
-        keys[at] = short(siphash(self._keys["block"], list(chosen)))
+        keys[at] = short(self._sip(self._keys["block"], list(chosen)))
         return np.ascontiguousarray(keys.reshape(SLOTS, n).T)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,6 +100,10 @@ def _siphash_one(key: bytes, words: Sequence[int]) -> int:
     return a ^ b ^ c ^ d
 
 
+Sip = Callable[[bytes, Sequence[U64]], U64]
+"""`siphash`, or its compiled twin."""
+
+
 def text_words(values: Sequence[str], width: int) -> list[U64]:
     """ASCII values as zero-padded little-endian words, `width` bytes each (a multiple of 8); longer ones are cut."""
     raw = np.array(values, dtype=f"S{width}").reshape(-1)
@@ -114,12 +118,12 @@ def short(hashes: U64) -> U32:
     return token
 
 
-def tokens(key: bytes, values: Sequence[str], width: int = 16) -> U32:
+def tokens(key: bytes, values: Sequence[str], width: int = 16, sip: Sip = siphash) -> U32:
     """One keyed 32-bit token for each value; 0 for the empty value."""
     if not len(values):
         return np.zeros(0, np.uint32)
-    found = short(siphash(key, text_words(values, width)))
-    found[np.array([not v for v in values], bool)] = 0
+    found = short(sip(key, text_words(values, width)))
+    found[[not v for v in values]] = 0
     return found
 
 

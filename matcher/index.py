@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,9 @@ from matcher.compare import View, fingerprints
 from matcher.frequency import Frequencies
 from matcher.hashing import U64
 from matcher.interning import Column, Interned, References
+from matcher.kernels import Kernel, block_lookup
 from matcher.model import Model
-
-Kernel = Literal["numpy", "fast"]
+from matcher.weigh import Scales
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,7 +37,7 @@ class RosterIndex:
     """Encoded clients, found by block. One writer; reading while writing needs a lock around both.
 
     `exhaustive` compares every booking with every client: complete, for small rosters. `kernel` names the
-    implementation of the comparison; both give the same bits.
+    implementation of lookup and comparison; both give the same bits.
     """
 
     def __init__(self, model: Model, *, exhaustive: bool = False, kernel: Kernel = "numpy") -> None:
@@ -54,6 +54,7 @@ class RosterIndex:
         self._blocks = BlockIndex()
         self._view: View | None = None
         self._frequencies: Frequencies | None = None
+        self._scales: Scales | None = None
 
     def __len__(self) -> int:
         return self._refs.live
@@ -114,10 +115,17 @@ class RosterIndex:
             self._frequencies = Frequencies.measure(self.view(), person, self._refs.alive[person], self.model)
         return self._frequencies
 
+    def scales(self) -> Scales:
+        """What each level is worth by the model, in this roster."""
+        measured = self.frequencies()
+        if self._scales is None or self._scales.frequencies is not measured:
+            self._scales = Scales(self.model, measured)
+        return self._scales
+
     def candidates(self, bookings: EncodedBatch) -> Candidates:
         """Row pairs that share a blocking key, aliases included."""
         self.accept(bookings.header)
-        i, j, report = self._blocks.pairs(bookings.blocks)
+        i, j, report = self._blocks.pairs(bookings.blocks, block_lookup(self.kernel))
         if len(self) < len(self._refs):
             live = self._refs.alive[self._person.values[j]]
             i, j = i[live], j[live]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -64,6 +65,7 @@ def link(
     ]
 
 
+@lru_cache(1024)
 def _nothing(compared: int) -> BookingLinks:
     return BookingLinks(Verdict.NONE, (), compared) if compared else NO_LINKS
 

@@ -42,7 +42,7 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), abov
     """Compares and weighs every candidate. Pairs not above `above` bits are counted and dropped, unless required."""
     left = View.of(bookings.rows.matrix(), bookings.tables)
     same = index.same_names(bookings.tables)
-    scales = Scales(index.model, index.frequencies())
+    scales = index.scales()
     lowest = -math.inf if required else above
     people = bookings.person_of_row()
     compared = np.zeros(len(bookings), np.int64)

@@ -47,7 +47,7 @@ def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales
     `same` maps the left name table to the right one's equal entries, -1 where there is none.
     """
     (left, i), (right, j) = mine, theirs
-    rows = right.rows
+    ours, rows = left.rows, right.rows
     held = scales.frequencies
     bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
     names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
@@ -55,7 +55,7 @@ def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales
     for name, who, rarity in names:
         for level in (Name.EXACT, Name.PART, Name.SWAPPED):
             values.weigh(name, level, _entries(rarity.bits, who))
-        _variants(values, name, rarity, (getattr(left.rows, name)[i], same, left.tables.name_classes), who)
+        _variants(values, name, rarity, (getattr(ours, name)[i], same, left.tables.name_classes), who)
     values.weigh("dob", Dob.EXACT, lambda p: held.dob[rows.dob[j[p]]])
     values.weigh("phone", Plain.EXACT, lambda p: held.phone.of(rows.phone[j[p]]))
     values.weigh("address", Address.STREET, lambda p: held.street.of(street_keys(rows, j[p])))

@@ -1,16 +1,20 @@
 """Is the compiled kernel right: the same levels as the numpy reference, bit for bit, on anything."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import link
+from matcher import Encoder, link
 from matcher.compare import Cuts, View, compare
 from matcher.errors import KernelUnavailable
-from matcher.kernels import comparison
+from matcher.kernels import block_lookup, comparison
 from records import Identity
-from tests.matcher.people import ENCODER, MODEL, crowd, identities, person, roster
+from tests.matcher.people import ENCODER, KEY, MODEL, crowd, identities, person, roster
+
+FAST_ENCODER = Encoder(KEY, MODEL, kernel="fast")
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,6 +33,36 @@ def test_fast_equals_numpy(left: list[Identity], right: list[Identity]) -> None:
 def test_links_are_equal_to_the_last_bit() -> None:
     booked = ENCODER.encode([[p] for p in crowd(80)])
     assert link(booked, roster(person())) == link(booked, roster(person(), kernel="fast"))
+
+
+_KEYS = st.sampled_from([0, 1, 2, 7, 2**31, 2**32 - 1]) | st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.lists(_KEYS.filter(bool), max_size=300), min_size=2, max_size=2),
+    st.lists(st.tuples(_KEYS, _KEYS), max_size=40),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_fast_lookup_finds_what_bisection_finds(
+    held: list[list[int]], asked: list[tuple[int, int]], cap: int, shuffled: Random
+) -> None:
+    held = [[*held[0], *([7] * 90)], held[1]]  # with a block long enough to be bisected
+    parts = [np.sort(np.array([k << 32 | n for n, k in enumerate(keys)], np.uint64)) for keys in held]
+    known = [*held[0], *held[1]]
+    rows = [(a, shuffled.choice(known) if known and b % 2 else b) for a, b in asked]
+    blocks = np.array(rows, np.uint32).reshape(-1, 2)
+    slow, fast = (block_lookup(kernel)((parts[0], parts[1]), blocks, cap) for kernel in ("numpy", "fast"))
+    assert sorted(slow[0].tolist()) == sorted(fast[0].tolist())
+    assert slow[1:] == fast[1:]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(identities(), min_size=1, max_size=8))
+def test_fast_encodings_are_the_same_bytes(people: list[Identity]) -> None:
+    rows = [[p] for p in people]
+    assert FAST_ENCODER.encode(rows).to_bytes() == ENCODER.encode(rows).to_bytes()
 
 
 def test_an_unknown_kernel_is_refused() -> None:
