@@ -35,7 +35,7 @@ def create_app(
     list(guarded_routes(ROUTERS))
     passwords = Passwords(hasher) if hasher else Passwords()
     provider = _provider(engine, http)
-    app.state.runtime = Runtime(engine, SignIn(engine, passwords), provider, demo, Dispatcher(engine).run)
+    app.state.runtime = Runtime(engine, SignIn(engine, passwords), provider, demo, lambda: Dispatcher(engine).run())
     for router in ROUTERS:
         app.include_router(router, include_in_schema=router is api.router)
     app.mount("/static", StaticFiles(directory=str(files("console") / "static")))

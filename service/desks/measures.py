@@ -105,7 +105,7 @@ class _Days:
 
 def _alerts(conn: Connection, org: OrgId | None, since: datetime) -> list[Any]:
     query = (
-        select(alert, link.c.booking, booking.c.first_seen_at, inbox_item.c.delivered_at)
+        select(alert.c.ref, alert.c.acknowledged_at, link.c.booking, booking.c.first_seen_at, inbox_item.c.delivered_at)
         .join(link, link.c.ref == alert.c.link)
         .join(client, client.c.ref == link.c.client)
         .join(booking, booking.c.ref == link.c.booking)

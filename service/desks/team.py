@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, literal, select
 
 from records import Absence, OrgId, StaffId, StaffMember
 from service.engine import Engine
@@ -56,31 +56,31 @@ def board(engine: Engine, org: OrgId | None) -> Board:
     now = engine.clock()
     with engine.database.read() as conn:
         members = {s: m for s, m in staff.everyone(conn).items() if org in {None, m.org}}
-        rows = _alerts(conn, org, now - RECENT)
-        waiting = tuple(_waiting(r) for r in rows if r.state in WAITING)
-        back = tuple(_waiting(r) for r in rows if r.verdict in HANDED_BACK)
+        waiting = tuple(map(_waiting, _open_alerts(conn, org)))
+        back = tuple(map(_waiting, _handed_back(conn, org, now - RECENT)))
         holders = staff.with_keys(conn, now)
         without = tuple(m for m in members.values() if m.active and m.staff not in holders)
         return Board(waiting, back, tuple(_away(members, now)), without)
 
 
-def _alerts(conn: Connection, org: OrgId | None, since: datetime) -> Sequence[Any]:
-    """What waits, however old, and what was handed back of late."""
-    last = (
-        select(acknowledgement.c.verdict)
-        .where(acknowledgement.c.alert == alert.c.ref)
-        .order_by(acknowledgement.c.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(alert, last.label("verdict"))
-        .join(link, link.c.ref == alert.c.link)
-        .join(client, client.c.ref == link.c.client)
-        .where(or_(alert.c.state.in_(WAITING), and_(alert.c.acknowledged_at >= since, last.in_(HANDED_BACK))))
-        .order_by(alert.c.created_at, alert.c.ref)
-    )
-    return conn.execute(query if org is None else query.where(client.c.org == org)).all()
+def _open_alerts(conn: Connection, org: OrgId | None) -> Sequence[Any]:
+    """What waits, however old, the oldest first."""
+    query = select(alert, literal("").label("verdict")).where(alert.c.state.in_(WAITING))
+    return conn.execute(_of_org(query, org).order_by(alert.c.created_at, alert.c.ref)).all()
+
+
+def _handed_back(conn: Connection, org: OrgId | None, since: datetime) -> Sequence[Any]:
+    """Alerts whose last answer of late was that somebody else must take them."""
+    query = select(alert, acknowledgement.c.verdict).join(acknowledgement, acknowledgement.c.alert == alert.c.ref)
+    said = conn.execute(_of_org(query, org).where(acknowledgement.c.at >= since).order_by(acknowledgement.c.id))
+    return [row for row in {row.ref: row for row in said}.values() if row.verdict in HANDED_BACK]
+
+
+def _of_org(query: Any, org: OrgId | None) -> Any:
+    if org is None:
+        return query
+    joined = query.join(link, link.c.ref == alert.c.link).join(client, client.c.ref == link.c.client)
+    return joined.where(client.c.org == org)
 
 
 def _waiting(row: Any) -> Waiting:
