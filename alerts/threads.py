@@ -31,7 +31,7 @@ def next_kind(event: EventKind, said: Sequence[AlertKind], *, in_custody: bool =
     told = bool(OPENING & set(said))
     if event in ENDING:
         return AlertKind.RETRACTION if said else None
-    if event is EventKind.BOOKED:
+    if event in {EventKind.BOOKED, EventKind.RELEASE_WITHDRAWN}:
         return _booked(said, told)
     if event is EventKind.RELEASED:
         return None if _last_word(said) is AlertKind.RELEASE else AlertKind.RELEASE

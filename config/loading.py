@@ -19,6 +19,8 @@ from config.settings import Section, Settings
 PREFIX = "WARMLINK_"
 NOT_SETTINGS = frozenset({"WARMLINK_CONFIG", "WARMLINK_MASTER_KEY"})
 """Variables of ours that are no settings: where the file is, and the development key."""
+SECRET = f"{PREFIX}SECRET_"
+"""Variables that hold a secret that a feed file names: `lkc-sftp-key` is WARMLINK_SECRET_LKC_SFTP_KEY."""
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Settings:
@@ -96,7 +98,7 @@ class _NestedSecrets(_GivenEnvironment):
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     known = {f"{PREFIX}{name}".upper() for name in _variable_names(Settings)}
     given = {name.upper() for name in environment if name.upper().startswith(PREFIX)} - NOT_SETTINGS
-    unknown = sorted(name for name in given if name not in known)
+    unknown = sorted(name for name in given if name not in known and not name.startswith(SECRET))
     if unknown:
         hints = [f"{name}{_nearest(name, known)}" for name in unknown]
         raise ConfigError(f"unknown environment variables: {', '.join(hints)}")
@@ -133,6 +135,17 @@ def _siblings(loc: tuple[int | str, ...]) -> Iterable[str]:
 def _nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def secret(settings: Settings, environment: Mapping[str, str], name: str) -> str:
+    """The secret of that name, from the environment or else from a file in `secrets_dir`. Never from the configuration."""
+    variable = SECRET + name.upper().replace("-", "_")
+    if variable in environment:
+        return environment[variable]
+    file = settings.at(settings.secrets_dir) / name if settings.secrets_dir else None
+    if file is None or Path(name).name != name or not file.is_file():
+        raise ConfigError(f"there is no secret '{name}': set {variable}, or put a file of that name into secrets_dir")
+    return file.read_text("utf-8").strip()
 
 
 def shown(settings: Settings) -> dict[str, Any]:

@@ -219,27 +219,30 @@ class ConsentSettings(Section):
 
 
 class FeedSettings(Section):
-    """One source of records: transport x format x mapping, and how often it is asked."""
+    """One source of records, how often it is asked, and what its first load means.
+
+    A folder that a jail drops its CSV files into is described here as a whole. Anything else has a feed file of its own
+    (`warmlink feed add` writes one): transport, address, names of secrets. See docs/feeds.md.
+    """
 
     id: Name
     kind: Literal["bookings", "roster"]
-    transport: Literal["folder"] = "folder"
-    path: Path = Field(description="the folder that the source drops its files into")
+    file: Path | None = Field(None, description="the feed's own YAML file; then path, pattern and mapping stand there")
+    path: Path | None = Field(None, description="the folder that the source drops its files into")
     pattern: str = Field("*.csv", description="which files in it are deliveries")
-    mapping: str = Field(description="a shipped mapping's name, or a YAML file")
+    mapping: str = Field("", description="a shipped mapping's name, or a YAML file")
     settle_seconds: int = Field(0, ge=0, le=3600, description="a file younger than this may still be being written")
     every_minutes: Minutes = 5
     first_load: Literal["baseline", "alert"] = Field("baseline", description="a first load notifies nobody by default")
     org: Name | None = Field(None, description="for a roster: whose clients these are")
     max_shrink: float = Field(0.3, ge=0, le=1, description="for a roster: refuse a file that loses a larger share")
-    max_refused: float = Field(
-        0.5, ge=0, le=1, description="refuse a whole file in which a larger share of rows is bad"
-    )
 
     @model_validator(mode="after")
-    def _a_roster_has_an_owner(self) -> FeedSettings:
+    def _is_whole(self) -> FeedSettings:
         if self.kind == "roster" and self.org is None:
             raise ValueError(f"feed {self.id} is a roster and needs `org`, the organisation whose clients it lists")
+        if self.file is None and not (self.path and self.mapping):
+            raise ValueError(f"feed {self.id} needs `path` and `mapping`, or `file`, the feed's own YAML file")
         return self
 
 
@@ -330,6 +333,7 @@ class Settings(Section):
     drop: DropSettings = DropSettings()
     consent: ConsentSettings = ConsentSettings()
     console: ConsoleSettings = ConsoleSettings()
+    feeds_folder: Path = Field(Path("feeds"), description="every YAML file in it describes one more feed")
     feeds: tuple[FeedSettings, ...] = ()
     programs: tuple[ProgramSettings, ...] = ()
     facilities: tuple[FacilitySettings, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import BinaryIO
 
 from connectors.convert.bookings import BookingConverter, Origin
 from connectors.convert.roster import RosterConverter
@@ -96,6 +97,13 @@ class Pull:
     def cursor(self) -> Cursor:
         """The feed's cursor once this pull is committed."""
         return self._delivery.cursor
+
+    def open(self) -> BinaryIO:
+        """The bytes as they came, to be kept sealed. Raises as `items` does."""
+        try:
+            return self._delivery.open()
+        except FeedMalformed as error:
+            raise FeedMalformed(f"{self._where()}: {error}") from error
 
     def items(self) -> Iterator[Record | RowFault]:
         """Records and faults as they are read, in the order of the file. Starts afresh each time it is called.

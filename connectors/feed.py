@@ -1,6 +1,7 @@
 """A feed's own file: its name, whose it is, its mapping and its transport. Secrets are named in it, never written.
 
 id: lkc-jail
+kind: bookings
 mapping: jms_export
 transport: {type: sftp, host: sftp.example.org, username: warmlink, folder: /out,
             host_key: "ssh-ed25519 AAAA...", client_key: lkc-sftp-key}
@@ -21,11 +22,14 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from connectors.connector import Connector
-from connectors.convert.library import load_mapping
+from connectors.convert.library import load_mapping, ready_mappings
 from connectors.delivery import PushOnly, Transport
 from connectors.errors import MappingError
+from connectors.schema import Mapping
 from connectors.strict import Strict, explain
 from connectors.transports import FhirSearch, FolderDrop, JsonPages, MllpSettings, SftpDrop, SqlQuery
+from consent.intake_fhir import FormTemplate
+from consent.vocabulary import ConsentType, Element, RuleVersion
 from records import FeedId, OrgId
 
 Secrets = Callable[[str], str]
@@ -212,20 +216,56 @@ AnyTransport = Annotated[
 ]
 
 
+class ConsentForm(Strict):
+    """What the paper form behind the consents of a feed says, as far as its resources do not; see `FormTemplate`."""
+
+    type: ConsentType = ConsentType.GENERAL_ROI
+    rule_version: RuleVersion = RuleVersion.R2024
+    elements: frozenset[Element] = frozenset()
+    program_ids: tuple[str, ...] = ()
+    any_treating_program: bool = False
+    signed_by_patient: bool = False
+    info: tuple[str, ...] = ()
+    recipients: dict[str, tuple[dict[str, str | bool | None], ...]] = Field(default={})
+
+    def template(self) -> FormTemplate:
+        return FormTemplate(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
 class Feed(Strict):
     """One feed. `org` is whose roster it is; `mapping` the name of a ready mapping or the path of a file."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    kind: Literal["bookings", "roster"] = "bookings"
     org: str = ""
     mapping: str
     transport: AnyTransport
+    every_minutes: int = Field(default=5, ge=1, le=7 * 24 * 60)
+    first_load: Literal["baseline", "alert"] = Field(default="baseline", description="A first load notifies nobody.")
+    max_shrink: float = Field(default=0.3, ge=0, le=1, description="A roster that loses a larger share is refused.")
+    consents: ConsentForm | None = Field(
+        default=None, description="Take the consents of a FHIR roster too, from forms that say this."
+    )
 
-    def connect(self, secrets: Secrets) -> Connector:
-        """The connector. Raises `MappingError` for a mapping that is wrong or does not fit the feed."""
-        mapping = load_mapping(self.mapping)
+    def read_mapping(self, home: Path = Path()) -> Mapping:
+        """The mapping; a file's path is seen from `home`. Raises `MappingError` if it is wrong or does not fit the feed."""
+        ready = self.mapping in ready_mappings()
+        mapping = load_mapping(self.mapping if ready else home / self.mapping)
+        if mapping.kind != self.kind:
+            raise MappingError(f"feed {self.id} is of {self.kind}, but mapping {mapping.name} is of {mapping.kind}")
         if mapping.kind == "roster" and not (self.org or (mapping.roster and mapping.roster.org)):
             raise MappingError(f"feed {self.id}: a roster belongs to an organisation; set 'org'")
-        return Connector.of(FeedId(self.id), self.transport.transport(secrets), mapping, OrgId(self.org))
+        return mapping
+
+    def connect(self, secrets: Secrets, home: Path = Path()) -> Connector:
+        """The connector. Paths are seen from `home`. Raises `MappingError` as `read_mapping` does."""
+        mapping = self.read_mapping(home)
+        return Connector.of(FeedId(self.id), self.seen_from(home).transport(secrets), mapping, OrgId(self.org))
+
+    def seen_from(self, home: Path) -> AnyTransport:
+        """The transport's settings with every path absolute or relative to where we are."""
+        paths = {name: home / value for name, value in self.transport if isinstance(value, Path)}
+        return self.transport.model_copy(update=paths)
 
 
 def parse_feed(text: str, name: str) -> Feed:

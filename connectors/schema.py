@@ -151,6 +151,10 @@ class Semantics(Strict):
     delivers: Literal["snapshot", "changes"] = "changes"
     absence_means_release: bool = Field(default=False, description="Only in a snapshot that really lists everybody.")
     max_shrink: float = Field(default=0.3, ge=0, le=1, description="A snapshot that loses a larger share is refused.")
+    blank_release: Literal["unsaid", "withdrawn"] = Field(
+        default="unsaid",
+        description="Given a release earlier: whether a row without one repeats the rest, or takes the release back.",
+    )
     cadence_minutes: int | None = Field(
         default=None, ge=1, description="How often news should come; silence beyond three times that is an alarm."
     )
@@ -175,6 +179,9 @@ class Scope(Strict):
     weekenders: bool = Field(default=False, description="Sentences served at weekends are no new arrest each week.")
     excluded_holds: tuple[str, ...] = Field(
         default=(), description="Hold codes of persons who are here for another authority."
+    )
+    max_stay_days: int = Field(
+        default=365, ge=1, description="A stay that began longer ago and never ended is not believed to go on."
     )
 
 

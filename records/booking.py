@@ -31,6 +31,8 @@ class EventKind(Enum):
     COURT_DATE = "court_date"
     MERGED = "merged"
     """Two jail person numbers became one: `old_person_id` was folded into `person_id`."""
+    RELEASE_WITHDRAWN = "release_withdrawn"
+    """The release that was reported did not happen: the person is still, or again, in custody."""
 
 
 class Custody(Enum):
@@ -87,6 +89,8 @@ class BookingEvent:
     release_reason: str = ""
     next_court_at: Instant | None = None
     facility: FacilityId | None = None
+    previous_facility: FacilityId | None = None
+    """Where the person was held before, once a stay is known in two places; no source states it."""
     custody: Custody = Custody.UNKNOWN
     holds: tuple[str, ...] = ()
     court_type: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 
 from audit.leaves import Kind, Leaf, leaf
 from config import FeedSettings, TellPerson
-from connectors import Pull, RowFault
+from connectors import Pull, RawResource, RowFault
+from connectors.panel import persons_twice
 from matcher import EncodedBatch, RosterIndex
-from records import BookingEvent, ClientRef, EnrolmentStatus, RosterEntry
+from records import BookingEvent, ClientRef, EnrolmentStatus, RosterEntry, StaffMember
+from service.beside import take_others
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
-from store import clients
+from store import clients, feeds
 from store.clients import StoredClient
 from store.errors import AlreadyDone
 
@@ -39,6 +41,8 @@ class RosterChange:
     listed: int
     changed: int
     retired: int
+    twice: int = 0
+    """Pairs or groups of clients who seem to be one person under several numbers; see the feed's quarantine."""
 
 
 def load_index(engine: Engine) -> RosterIndex:
@@ -71,27 +75,41 @@ def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, 
     """
     listed = _read(engine, pull, intake)
     counts = DeliveryCounts.of(pull.summary, extra_refused=len(intake.faults) - pull.summary.refused)
+    twice = persons_twice(list(listed.clients.values()))
+    intake.faults.extend(_doubled(pair.lines) for pair in twice)
     with engine.database.read() as conn:
         before = {c.ref: c for c in clients.every(conn, engine.vault, feed.org)}
     active = {ref for ref, c in before.items() if not c.retired}
-    missing = sorted(active - listed.keys())
-    _believe(feed, len(active), len(missing), len(listed))
+    missing = sorted(active - listed.clients.keys())
+    if not intake.believed:
+        _believe(feed, len(active), len(missing), len(listed.clients))
     # Written in the order of their names, which is random: the roster's own, often alphabetical, would tell surnames by place.
-    fresh = [(ref, e) for ref, e in sorted(listed.items()) if _differs(before.get(ref), e)]
+    fresh = [(ref, e) for ref, e in sorted(listed.clients.items()) if _differs(before.get(ref), e)]
     encoded = _encoded(engine, [e for _, e in fresh])
     with engine.database.write() as conn:
         for (ref, entry), encoding in zip(fresh, encoded, strict=True):
-            _put(engine, conn, StoredClient(ref, entry, encoding), now)
-        unchanged = listed.keys() - {ref for ref, _ in fresh}
+            # A whole caseload that is loaded for the first time is told of by what is booked from then on.
+            _put(engine, conn, StoredClient(ref, entry, encoding), now, pending=bool(before))
+        unchanged = listed.clients.keys() - {ref for ref, _ in fresh}
         clients.seen(conn, sorted(unchanged), now)
         clients.retire(conn, missing, now)
-        change = RosterChange(len(listed), len(fresh), len(missing))
-        intake.finish(conn, counts, [_leaf(feed, intake, change)])
+        leaves = take_others(engine, conn, feed, listed.others, intake)
+        feeds.replaced_asides(conn, feed.id, intake.delivery)
+        change = RosterChange(len(listed.clients), len(fresh), len(missing), len(twice))
+        intake.finish(conn, counts, [_leaf(feed, intake, change), *leaves])
     return change
 
 
-def _read(engine: Engine, pull: Pull, intake: Intake) -> dict[ClientRef, RosterEntry]:
-    listed: dict[ClientRef, RosterEntry] = {}
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a roster delivery holds: clients, and whatever came beside them."""
+
+    clients: dict[ClientRef, RosterEntry] = field(default_factory=dict)
+    others: list[StaffMember | RawResource] = field(default_factory=list)
+
+
+def _read(engine: Engine, pull: Pull, intake: Intake) -> _Listed:
+    listed = _Listed()
     for item in pull.items():
         if isinstance(item, RowFault):
             intake.faults.append(item)
@@ -100,10 +118,21 @@ def _read(engine: Engine, pull: Pull, intake: Intake) -> dict[ClientRef, RosterE
                 intake.faults.append(fault)
                 continue
             ref = client_ref(engine, item)
-            listed[ref] = merged(listed[ref], item) if ref in listed else item
+            listed.clients[ref] = merged(listed.clients[ref], item) if ref in listed.clients else item
         elif isinstance(item, BookingEvent):
             raise TellPerson(f"feed {intake.feed} is a roster, but its mapping gives bookings")
+        else:
+            listed.others.append(item)
     return listed
+
+
+def _doubled(lines: tuple[int, ...]) -> RowFault:
+    """For a person to mend in the roster. All of them are taken in: each is a client until somebody says otherwise."""
+    where = ", ".join(map(str, lines[1:]))
+    reason = (
+        f"seems to be the same person as in line {where}, under another number; taken in, to be mended at the source"
+    )
+    return RowFault(lines[0], "client_id", "person-twice", reason)
 
 
 def client_ref(engine: Engine, entry: RosterEntry) -> ClientRef:
@@ -151,9 +180,9 @@ def _encoded(engine: Engine, entries: list[RosterEntry]) -> list[bytes]:
     return out
 
 
-def _put(engine: Engine, conn: Connection, stored: StoredClient, now: datetime) -> None:
+def _put(engine: Engine, conn: Connection, stored: StoredClient, now: datetime, *, pending: bool) -> None:
     try:
-        clients.put(conn, engine.vault, stored, now)
+        clients.put(conn, engine.vault, stored, now, pending=pending)
     except AlreadyDone:
         engine.log.info("client.purged_not_revived", state="purged")
 

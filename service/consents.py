@@ -56,21 +56,29 @@ def import_file(
     """
     intake = read_file(path, template)
     now = engine.clock()
+    with engine.database.write() as conn:
+        leaves, unchanged, unknown = record_all(engine, conn, intake.taken, org=org, by=by, now=now)
+        engine.audit.append(conn, leaves, now)
+    return ConsentImport(len(leaves), unchanged, unknown, tuple(str(fault) for fault in intake.faults))
+
+
+def record_all(
+    engine: Engine, conn: Connection, forms: Iterable[Taken], *, org: str | None, by: str, now: datetime
+) -> tuple[list[Leaf], int, tuple[int, ...]]:
+    """Record forms in the caller's transaction: the leaves to append, how many read as before, lines of unknown clients."""
     leaves: list[Leaf] = []
     unknown: list[int] = []
     unchanged = 0
-    with engine.database.write() as conn:
-        known = client_numbers(conn, engine, org)
-        for taken in intake.taken:
-            client = known.get(ClientId(taken.record.client_id))
-            if client is None:
-                unknown.append(taken.line)
-            elif made := _take(engine, conn, client, taken, by=by, now=now):
-                leaves += made
-            else:
-                unchanged += 1
-        engine.audit.append(conn, leaves, now)
-    return ConsentImport(len(leaves), unchanged, tuple(unknown), tuple(str(fault) for fault in intake.faults))
+    known = client_numbers(conn, engine, org)
+    for taken in forms:
+        client = known.get(ClientId(taken.record.client_id))
+        if client is None:
+            unknown.append(taken.line)
+        elif made := _take(engine, conn, client, taken, by=by, now=now):
+            leaves += made
+        else:
+            unchanged += 1
+    return leaves, unchanged, tuple(unknown)
 
 
 def read_file(path: Path, template: FormTemplate = BARE) -> Intake:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from config import FeedSettings, Retry, TellPerson, WarmlinkError
-from connectors import Cursor, FeedMalformed, Pull
+from connectors import Cursor, FeedMalformed, FeedUnavailable, FolderDrop, Pull, SftpDrop
+from connectors.heartbeat import beat
 from service import archive
+from service import feeds as feeds_of
 from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
 from service.checkpoints import publish_now
 from service.dispatch import Dispatcher, Sent
 from service.engine import Engine
 from service.follow_up import Followed, FollowUp
-from service.intake import Intake
+from service.intake import Intake, delivery_ref
 from service.logs import error_code
+from service.newcomers import look_back
 from service.reconsider import Reconsidered, reconsider
 from service.retention import daily
 from service.screening import Screener, Tally
+from service.spool import SealedSpool
 from store import feeds
 
 Progress = Callable[[str, str], None]
@@ -40,11 +46,14 @@ class CycleReport:
     rosters: dict[str, RosterChange] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     clients: int = 0
+    looked_back: int = 0
+    """Clients who were added or corrected, and looked for among those in custody."""
     rows: int = 0
     refused: int = 0
     tally: Tally = field(default_factory=Tally)
     reconsidered: Reconsidered = field(default_factory=lambda: Reconsidered(0, 0))
-    followed: Followed = field(default_factory=Followed)
+    aftercare: Followed = field(default_factory=Followed)
+    """Open alerts that changed hands, climbed or closed."""
     sent: Sent = field(default_factory=Sent)
     checkpoints: list[int] = field(default_factory=list)
 
@@ -62,11 +71,12 @@ class Cycle:
         self.progress("index", "")
         screener = Screener.open(self.engine, load_index(self.engine))
         report.clients, report.tally = len(screener.index), screener.tally
+        report.looked_back = look_back(screener)
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
         self.progress("consents", "")
         report.reconsidered = reconsider(self.engine)
         self.progress("follow up", "")
-        report.followed = FollowUp(self.engine).run()
+        report.aftercare = FollowUp(self.engine).run()
         self.progress("send", "")
         report.sent = Dispatcher(self.engine).run()
         self.progress("retention", "")
@@ -82,20 +92,40 @@ class Cycle:
                 self._one_feed(feed, take, report)
 
     def _one_feed(self, feed: FeedSettings, take: Take, report: CycleReport) -> None:
-        drop = self.engine.settings.at(feed.path)
+        drop = feeds_of.place(self.engine.settings, feed)
         try:
-            archive.sweep(drop, self.engine.vault)
+            if not self._due(feed):
+                return
+            self._sweep(feed, drop)
             sound = [self._one_delivery(feed, pull, take, report) for pull in self._pulls(feed)]
-            archive.sweep(drop, self.engine.vault)
+            self._sweep(feed, drop)
         except (Retry, TellPerson) as fault:
             self._failed(feed, fault, report)
         else:
             if all(sound):
                 self._polled(feed)
 
+    def _due(self, feed: FeedSettings) -> bool:
+        """Whether the source lets us ask now. Also notices that we were away for longer than it keeps its news."""
+        now = self.engine.clock()
+        with self.engine.database.read() as conn:
+            known = feeds.status(conn, feed.id)
+        if known.not_before is not None and now < known.not_before:
+            return False
+        semantics = self.engine.connector(feed).mapping.semantics
+        if beat(known.last_delivery_at, known.last_ok_at, now, semantics).missed_window:
+            self.engine.log.error("feed.gap", feed=feed.id, state="degraded")
+            with self.engine.database.write() as conn:
+                feeds.note(conn, feed.id, gap_at=known.gap_at or now)
+        return True
+
+    def _sweep(self, feed: FeedSettings, drop: Path) -> None:
+        archive.sweep(drop, self.engine.vault, partial(delivery_ref, self.engine, feed.id))
+
     def _one_delivery(self, feed: FeedSettings, pull: Pull, take: Take, report: CycleReport) -> bool:
         """Take one delivery in; one that is not to be believed is set aside whole, and the next is read all the same."""
         try:
+            self._keep(feed, pull)
             take(feed, pull)
         except (FeedMalformed, RosterShrunk) as fault:
             self._refused(feed, pull, fault)
@@ -108,11 +138,20 @@ class Cycle:
         self._logged(feed, pull)
         return True
 
+    def _keep(self, feed: FeedSettings, pull: Pull) -> None:
+        """What did not come as a file is sealed away before anything of it is committed: afterwards it may not come again."""
+        transport = self.engine.connector(feed).transport
+        if not isinstance(transport, FolderDrop | SealedSpool):
+            name = delivery_ref(self.engine, feed.id, pull.source_hash)
+            with pull.open() as stream:
+                archive.keep(feeds_of.place(self.engine.settings, feed), name, stream, self.engine.vault)
+
     def _refused(self, feed: FeedSettings, pull: Pull, fault: WarmlinkError) -> None:
         """Recorded first, moved afterwards: a file that leaves the folder has left a trace."""
         intake = Intake.begin(self.engine, feed.id, pull, self.engine.clock())
+        stays = isinstance(self.engine.connector(feed).transport, SftpDrop)  # on the server, where it would come again
         with self.engine.database.write() as conn:
-            intake.refuse(conn, type(fault).__name__)
+            intake.refuse(conn, type(fault).__name__, str(fault), step_over=stays)
         pull.refuse(str(fault))
 
     def _logged(self, feed: FeedSettings, pull: Pull) -> None:
@@ -131,10 +170,9 @@ class Cycle:
         report.rosters[feed.id] = take_roster(self.engine, feed, pull, intake, self.engine.clock())
 
     def _take_bookings(self, screener: Screener, feed: FeedSettings, pull: Pull) -> None:
-        pull.check()
         baseline = self._first_load(feed)
         intake = Intake.begin(self.engine, feed.id, pull, self.engine.clock(), baseline=baseline)
-        screener.take(pull, intake)
+        screener.take(pull, intake, self.engine.connector(feed).mapping)
 
     def _first_load(self, feed: FeedSettings) -> bool:
         """A first load lists who is already there; telling clinicians of all of them at once would be a storm."""
@@ -147,13 +185,15 @@ class Cycle:
         self.engine.log.error("feed.failed", feed=feed.id, error=error_code(fault))
         now = self.engine.clock()
         state = "late" if isinstance(fault, Retry) else "refused"
+        wait = fault.retry_after if isinstance(fault, FeedUnavailable) else None
+        not_before = now + timedelta(seconds=wait) if wait else None
         with self.engine.database.write() as conn:
-            feeds.note(conn, feed.id, last_poll_at=now, last_error=code, state=state)
+            feeds.note(conn, feed.id, last_poll_at=now, last_error=code, state=state, not_before=not_before)
 
     def _polled(self, feed: FeedSettings) -> None:
         now = self.engine.clock()
         with self.engine.database.write() as conn:
-            feeds.note(conn, feed.id, last_poll_at=now, last_ok_at=now, last_error=None, state="ok")
+            feeds.note(conn, feed.id, last_poll_at=now, last_ok_at=now, last_error=None, state="ok", not_before=None)
 
     def checkpoint(self) -> list[int]:
         """Sign what was appended and publish it outside the database."""

@@ -14,11 +14,12 @@ from alerts.breaker import Breakers
 from alerts.keys import PublicKey, Signer
 from audit.log import AuditLog
 from config import FacilitySettings, FeedSettings, KeyUnavailable, ProgramSettings, Settings
+from config.loading import SECRET
 from connectors import Connector
 from consent import RuleBook
 from matcher import Encoder, LinkageKey, Model, default_model
 from service import logs
-from service.feeds import connector
+from service.feeds import configured, connector
 from service.keys import backup_key, key_provider
 from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
@@ -50,6 +51,8 @@ class Engine:
     rulebook: RuleBook
     audit: AuditLog
     log: FilteringBoundLogger = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
+    """The environment's variables with secrets that feed files name."""
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -77,7 +80,7 @@ class Engine:
         Raises MappingError for a mapping that is not sound: a fault of this feed, not of the others.
         """
         if feed.id not in self._connectors:
-            self._connectors[feed.id] = connector(self.settings, feed)
+            self._connectors[feed.id] = connector(self.settings, feed, self.secrets, self.vault)
         return self._connectors[feed.id]
 
     @cached_property
@@ -102,6 +105,7 @@ def open_engine(
     log: FilteringBoundLogger | None = None,
 ) -> Engine:
     """Open an installation that `warmlink init` made. The master key is dropped as soon as the others are derived."""
+    settings = configured(settings)
     database = Database(settings.database_url())
     migrate.require_current(database)
     ring = key_ring(settings, database, environment or {})
@@ -123,6 +127,7 @@ def open_engine(
         rulebook=rulebook_in_force(settings),
         audit=AuditLog(settings.audit.origin),
         log=log or logs.logger(clock),
+        secrets={name: value for name, value in (environment or {}).items() if name.startswith(SECRET)},
     )
 
 

@@ -46,6 +46,11 @@ class DeliveryCounts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+def delivery_ref(engine: Engine, feed: str, source_hash: str) -> str:
+    """The name of a delivery: whoever knows it knows nothing of its content."""
+    return engine.locator.ref("delivery", feed, source_hash)
+
+
 @dataclass(slots=True)
 class Intake:
     """One delivery while it is being taken in."""
@@ -56,26 +61,43 @@ class Intake:
     cursor: Cursor
     now: datetime
     baseline: bool = False
+    again: bool = False
+    """It was received long ago and is read again on purpose: it may be older than what its feed has said since."""
+    believed: bool = False
+    """A person looked at it and says that it is right, however many it lost."""
+    first_received: datetime | None = None
     faults: list[RowFault] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, engine: Engine, feed: str, pull: Pull, now: datetime, *, baseline: bool = False) -> Intake:
+    def begin(
+        cls,
+        engine: Engine,
+        feed: str,
+        pull: Pull,
+        now: datetime,
+        *,
+        baseline: bool = False,
+        again: bool = False,
+        believed: bool = False,
+    ) -> Intake:
         """Name the delivery by its content: the same file again, after a crash or by mistake, is the same delivery."""
-        delivery = engine.locator.ref("delivery", feed, pull.source_hash)
+        delivery = delivery_ref(engine, feed, pull.source_hash)
         with engine.database.write() as conn:
             feeds.begin_delivery(conn, delivery, feed, now)
-        return cls(engine, feed, delivery, pull.cursor, now, baseline)
+            known = feeds.get_delivery(conn, delivery)
+        received = known.received_at if again and known else now
+        return cls(engine, feed, delivery, pull.cursor, now, baseline, again, believed, received)
 
-    def seen_before(self) -> bool:
-        with self.engine.database.read() as conn:
-            return feeds.delivery_state(conn, self.delivery) == "complete"
+    @property
+    def received_at(self) -> datetime:
+        """When it came first."""
+        return self.first_received or self.now
 
     def finish(self, conn: Connection, counts: DeliveryCounts, leaves: Sequence[Leaf] = ()) -> None:
         """Close the delivery in the caller's transaction: counts, refused rows, cursor and audit leaves together."""
         added = feeds.set_aside(conn, self.feed, self.delivery, [self._aside(f) for f in self.faults], self.now)
         feeds.end_delivery(conn, self.delivery, "complete", counts.plain(), self.now)
-        baseline = {"baseline_at": self.now} if self.baseline else {}
-        feeds.note(conn, self.feed, cursor=self.cursor.token, **baseline)
+        feeds.note(conn, self.feed, **self._progress())
         pulled = leaf(
             Kind.PULL,
             feed=self.feed,
@@ -90,9 +112,18 @@ class Intake:
         asides = [self._leaf(fault) for fault in self.faults] if added else []
         self.engine.audit.append(conn, [pulled, *asides, *leaves], self.now)
 
-    def refuse(self, conn: Connection, fault: str) -> None:
-        """Record that the delivery was set aside as a whole."""
-        feeds.end_delivery(conn, self.delivery, "refused", {}, self.now)
+    def _progress(self) -> dict[str, object]:
+        """How far the feed was read. One that is read again says nothing about that."""
+        if self.again:
+            return {}
+        baseline = {"baseline_at": self.now} if self.baseline else {}
+        return {"cursor": self.cursor.token, "last_delivery_at": self.now, **baseline}
+
+    def refuse(self, conn: Connection, fault: str, reason: str, *, step_over: bool = False) -> None:
+        """Record that the delivery was set aside as a whole. `step_over`: the cursor goes on behind it all the same."""
+        feeds.end_delivery(conn, self.delivery, "refused", {}, self.now, reason=reason)
+        if step_over:
+            feeds.note(conn, self.feed, cursor=self.cursor.token)
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", fault).lower()
         refused = leaf(Kind.PULL, feed=self.feed, delivery=self.delivery, result="refused", code=code)
         self.engine.audit.append(conn, [refused], self.now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -56,6 +57,9 @@ ALLOWED = frozenset(
 )
 """Keys that may be logged. A new key is a decision, made here and not at the call."""
 
+TALKATIVE = ("asyncssh", "httpx2", "httpcore2", "httpcore")
+"""Libraries that name files and addresses in what they log of an ordinary day: a file may be named after somebody."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9 _.,:;/+='()-]{0,200}")
 
 
@@ -81,6 +85,8 @@ def error_code(fault: BaseException) -> str:
 
 def logger(clock: Callable[[], datetime], out: TextIO | None = None) -> FilteringBoundLogger:
     """JSON lines, to `out` or to standard error. Whoever opened `out` closes it."""
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)
 
     def stamp(_logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {"timestamp": clock().isoformat(), "level": method, **event}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from alerts.keys import PrivateKey, Signer
 from config import Refuse, Settings, load
+from service.feeds import place
 from service.keys import key_provider
 from store import migrate, vaults
 from store.database import Database
@@ -46,7 +47,7 @@ def install(
     settings = load(config, environment)
     backup_private = make_keys(settings, random)
     for feed in settings.feeds:
-        settings.at(feed.path).mkdir(parents=True, exist_ok=True)
+        place(settings, feed).mkdir(parents=True, exist_ok=True)
     settings.at(settings.audit.checkpoints).mkdir(parents=True, exist_ok=True)
     make_database(settings, random, now, environment)
     return Installation(home, settings, backup_private)

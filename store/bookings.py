@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from records import BookingEvent, BookingRef, EventKind
+from records import BookingEvent, BookingRef, Custody, EventKind
 from store.envelope import Vault
-from store.tables import booking, booking_event
+from store.tables import booking, booking_event, booking_person, booking_source
 
 _EVENT = TypeAdapter(BookingEvent)
 
@@ -40,27 +40,21 @@ def _place(ref: BookingRef) -> str:
     return f"booking/{ref}"
 
 
-def _pack(event: BookingEvent, encoding: bytes) -> bytes:
+def pack(event: BookingEvent, encoding: bytes) -> bytes:
+    """Event and encoding as one text to be sealed, without a name in it."""
     body = _EVENT.dump_json(replace(event, identities=()))
     return len(body).to_bytes(4, "big") + body + encoding
 
 
-def _unpack(plain: bytes) -> tuple[BookingEvent, bytes]:
+def unpack(plain: bytes) -> tuple[BookingEvent, bytes]:
+    """What `pack` packed."""
     end = 4 + int.from_bytes(plain[:4], "big")
     return _EVENT.validate_json(plain[4:end]), plain[end:]
 
 
 def known_event(conn: Connection, ref: str) -> bool:
-    """Whether this very event was taken in before: the test that makes a replay do nothing."""
+    """Whether this very event was taken in before."""
     return conn.execute(select(booking_event.c.ref).where(booking_event.c.ref == ref)).one_or_none() is not None
-
-
-def known_events(conn: Connection, refs: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(refs), 500):
-        chunk = refs[start : start + 500]
-        found.update(conn.execute(select(booking_event.c.ref).where(booking_event.c.ref.in_(chunk))).scalars())
-    return found
 
 
 def get(conn: Connection, vault: Vault, ref: BookingRef) -> StoredBooking | None:
@@ -68,7 +62,7 @@ def get(conn: Connection, vault: Vault, ref: BookingRef) -> StoredBooking | None
     row = conn.execute(select(booking).where(booking.c.ref == ref)).one_or_none()
     if row is None or row.sealed is None:
         return None
-    event, encoding = _unpack(vault.open(row.sealed, place=_place(ref)))
+    event, encoding = unpack(vault.open(row.sealed, place=_place(ref)))
     return StoredBooking(ref, event, encoding, row.state, row.baseline)
 
 
@@ -77,10 +71,16 @@ def state_of(conn: Connection, ref: BookingRef) -> str | None:
     return state
 
 
+def last_touched(conn: Connection, ref: BookingRef) -> datetime | None:
+    """When the booking last changed, also of one whose content was destroyed; None if it was never received."""
+    found: datetime | None = conn.execute(select(booking.c.updated_at).where(booking.c.ref == ref)).scalar_one_or_none()
+    return found
+
+
 def put(conn: Connection, vault: Vault, stored: StoredBooking, now: datetime) -> None:
     """Keep the new state of a booking."""
     values = {
-        "sealed": vault.seal(_pack(stored.event, stored.encoding), place=_place(stored.ref)),
+        "sealed": vault.seal(pack(stored.event, stored.encoding), place=_place(stored.ref)),
         "state": stored.state,
         "updated_at": now,
     }
@@ -103,10 +103,29 @@ def destroy(conn: Connection, ref: BookingRef, state: str, now: datetime) -> Non
         conn.execute(
             insert(booking).values(ref=ref, sealed=None, state=state, first_seen_at=now, updated_at=now, baseline=False)
         )
+    conn.execute(update(booking_source).where(booking_source.c.booking == ref).values(sealed=None, state=state))
+    conn.execute(delete(booking_person).where(booking_person.c.booking == ref))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event stands in what one feed says of one booking number: see `store.sources`."""
+
+    series: str
+    seq: int
+    content: str
 
 
 def add_event(
-    conn: Connection, ref: str, booking_ref: BookingRef, event: BookingEvent, *, delivery: str, now: datetime
+    conn: Connection,
+    ref: str,
+    booking_ref: BookingRef,
+    event: BookingEvent,
+    *,
+    place: Place,
+    not_news: Sequence[str],
+    delivery: str,
+    now: datetime,
 ) -> None:
     """Record that the event was taken in. A second time hits the primary key."""
     conn.execute(
@@ -118,29 +137,51 @@ def add_event(
             op=event.op.value,
             kind=event.kind.value,
             at=now,
+            series=place.series,
+            seq=place.seq,
+            content=place.content,
+            not_news=list(not_news),
         )
     )
 
 
+_KEPT = (
+    "booked_at",
+    "next_court_at",
+    "facility",
+    "person_id",
+    "charges",
+    "state_id",
+    "fbi_number",
+    "holds",
+    "court_type",
+    "medical_hold",
+)
+_OF_RELEASE = ("released_at", "release_reason", "release_inferred")
+
+
 def merged(before: BookingEvent | None, event: BookingEvent) -> BookingEvent:
-    """The new event over what was known: what the new one does not say stays as it was."""
+    """The new event over what was known: what the new one does not say stays as it was.
+
+    A release that is blank again stays too, because most feeds leave out what they said before; an event of kind
+    RELEASE_WITHDRAWN clears it. Whoever was a juvenile stays one until a source gives evidence to the contrary.
+    """
     if before is None:
         return event
-    kept = {
-        name: getattr(before, name)
-        for name in (
-            "booked_at",
-            "released_at",
-            "next_court_at",
-            "facility",
-            "person_id",
-            "charges",
-            "state_id",
-            "holds",
-        )
-        if not getattr(event, name)
-    }
-    return replace(event, **kept)
+    kept = {name: getattr(before, name) for name in _KEPT if not getattr(event, name)}
+    if event.kind is not EventKind.RELEASE_WITHDRAWN and event.released_at is None:
+        kept |= {name: getattr(before, name) for name in _OF_RELEASE}
+    if event.custody is Custody.UNKNOWN:
+        kept["custody"] = before.custody
+    if before.released_at and event.kind not in {EventKind.RELEASED, EventKind.RELEASE_WITHDRAWN}:
+        kept["custody"] = before.custody if event.released_at is None else event.custody
+    if before.juvenile and not (event.court_type or any(len(i.birth_date) == _WHOLE_DAY for i in event.identities)):
+        kept["juvenile"] = True
+    moved = event.facility and before.facility and event.facility != before.facility
+    return replace(event, **kept, previous_facility=before.facility if moved else before.previous_facility)
+
+
+_WHOLE_DAY = len("YYYY-MM-DD")
 
 
 def open_bookings(conn: Connection, vault: Vault) -> Iterator[StoredBooking]:
@@ -150,5 +191,5 @@ def open_bookings(conn: Connection, vault: Vault) -> Iterator[StoredBooking]:
     )
     for row in rows:
         ref = BookingRef(row.ref)
-        event, encoding = _unpack(vault.open(row.sealed, place=_place(ref)))
+        event, encoding = unpack(vault.open(row.sealed, place=_place(ref)))
         yield StoredBooking(ref, event, encoding, row.state, row.baseline)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -41,8 +41,11 @@ def _unpack(plain: bytes) -> tuple[RosterEntry, bytes]:
     return _ENTRY.validate_json(plain[4:end]), plain[end:]
 
 
-def put(conn: Connection, vault: Vault, stored: StoredClient, now: datetime) -> None:
-    """Keep a new or changed client. A purged client is not revived: AlreadyDone."""
+def put(conn: Connection, vault: Vault, stored: StoredClient, now: datetime, *, pending: bool = False) -> None:
+    """Keep a new or changed client. A purged client is not revived: AlreadyDone.
+
+    `pending`: what follows from the change is still to be done; it stays so until `followed`.
+    """
     ref = stored.ref
     values = {
         "org": stored.entry.org,
@@ -50,13 +53,13 @@ def put(conn: Connection, vault: Vault, stored: StoredClient, now: datetime) -> 
         "seen_at": now,
         "retired_at": None,
     }
-    purged_at = conn.execute(select(client.c.purged_at).where(client.c.ref == ref)).one_or_none()
-    if purged_at is None:
-        conn.execute(insert(client).values(ref=ref, **values))
-    elif purged_at.purged_at is not None:
+    known = conn.execute(select(client.c.purged_at, client.c.pending).where(client.c.ref == ref)).one_or_none()
+    if known is None:
+        conn.execute(insert(client).values(ref=ref, pending=pending, **values))
+    elif known.purged_at is not None:
         raise AlreadyDone(f"client {ref} was purged and is not taken up again")
     else:
-        conn.execute(update(client).where(client.c.ref == ref).values(**values))
+        conn.execute(update(client).where(client.c.ref == ref).values(pending=pending or known.pending, **values))
 
 
 def seen(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
@@ -70,6 +73,16 @@ def retire(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
     for start in range(0, len(refs), 500):
         chunk = refs[start : start + 500]
         conn.execute(update(client).where(client.c.ref.in_(chunk)).values(retired_at=now))
+
+
+def pending(conn: Connection) -> Sequence[ClientRef]:
+    """Clients whose change has not been followed up, in a stable order."""
+    rows = conn.execute(select(client.c.ref).where(client.c.pending.is_(True)).order_by(client.c.ref))
+    return [ClientRef(ref) for ref in rows.scalars()]
+
+
+def followed(conn: Connection, ref: ClientRef) -> None:
+    conn.execute(update(client).where(client.c.ref == ref).values(pending=False))
 
 
 def get(conn: Connection, vault: Vault, ref: ClientRef) -> StoredClient | None:

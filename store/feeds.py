@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -22,6 +23,12 @@ class FeedStatus:
     last_poll_at: datetime | None
     last_ok_at: datetime | None
     last_error: str | None
+    last_delivery_at: datetime | None = None
+    snapshot: str | None = None
+    """The last delivery that listed everybody."""
+    gap_at: datetime | None = None
+    """When it was noticed that the source had dropped news before we asked. Stands until a person clears it."""
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,8 @@ class SetAside:
 
 
 def status(conn: Connection, feed: str) -> FeedStatus:
-    row = conn.execute(select(feed_state).where(feed_state.c.feed == feed)).one_or_none()
-    if row is None:
-        return FeedStatus(feed, "new", None, None, None, None, None)
-    return FeedStatus(feed, row.state, row.cursor, row.baseline_at, row.last_poll_at, row.last_ok_at, row.last_error)
+    row = conn.execute(select(feed_state).where(feed_state.c.feed == feed)).mappings().one_or_none()
+    return FeedStatus(feed, "new", None, None, None, None, None) if row is None else FeedStatus(**row)
 
 
 def note(conn: Connection, feed: str, **values: object) -> None:
@@ -60,10 +65,45 @@ def begin_delivery(conn: Connection, ref: str, feed: str, now: datetime) -> None
         conn.execute(insert(delivery).values(ref=ref, feed=feed, received_at=now, state="open", counts={}))
 
 
-def end_delivery(conn: Connection, ref: str, state: str, counts: Mapping[str, int], now: datetime) -> None:
-    conn.execute(
-        update(delivery).where(delivery.c.ref == ref).values(state=state, counts=dict(counts), completed_at=now)
-    )
+def end_delivery(
+    conn: Connection, ref: str, state: str, counts: Mapping[str, int], now: datetime, *, reason: str | None = None
+) -> None:
+    """`reason` is why it was refused, in our own words."""
+    values = {"state": state, "counts": dict(counts), "completed_at": now, "reason": reason}
+    conn.execute(update(delivery).where(delivery.c.ref == ref).values(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDelivery:
+    """A file, page or message that was received."""
+
+    ref: str
+    feed: str
+    received_at: datetime
+    state: str
+    counts: Mapping[str, int]
+    reason: str | None
+
+
+_DELIVERY = (
+    delivery.c.ref,
+    delivery.c.feed,
+    delivery.c.received_at,
+    delivery.c.state,
+    delivery.c.counts,
+    delivery.c.reason,
+)
+
+
+def get_delivery(conn: Connection, ref: str) -> KnownDelivery | None:
+    row = conn.execute(select(*_DELIVERY).where(delivery.c.ref == ref)).one_or_none()
+    return None if row is None else KnownDelivery(*row)
+
+
+def deliveries(conn: Connection, feed: str) -> Sequence[KnownDelivery]:
+    """Everything the feed delivered, the oldest first."""
+    query = select(*_DELIVERY).where(delivery.c.feed == feed).order_by(delivery.c.received_at, delivery.c.ref)
+    return [KnownDelivery(*row) for row in conn.execute(query)]
 
 
 def set_aside(conn: Connection, feed: str, delivery_ref: str, rows: Sequence[SetAside], now: datetime) -> int:
@@ -89,6 +129,28 @@ def set_aside(conn: Connection, feed: str, delivery_ref: str, rows: Sequence[Set
             ],
         )
     return len(fresh)
+
+
+def set_asides(conn: Connection, feed: str | None = None) -> Sequence[Any]:
+    """Rows that wait for a person, the newest first."""
+    query = select(quarantine).where(quarantine.c.state == "open").order_by(quarantine.c.at.desc(), quarantine.c.line)
+    return conn.execute(query if feed is None else query.where(quarantine.c.feed == feed)).all()
+
+
+def set_aside_row(conn: Connection, ref: str) -> Any:
+    return conn.execute(select(quarantine).where(quarantine.c.ref == ref)).one_or_none()
+
+
+def settle_asides(conn: Connection, state: str, *, delivery_ref: str | None = None, ref: str | None = None) -> int:
+    """Rows of a delivery, or one row, that wait no longer: `retried` or `discarded`. Returns how many."""
+    which = quarantine.c.ref == ref if ref is not None else quarantine.c.delivery == delivery_ref
+    return conn.execute(update(quarantine).where(which, quarantine.c.state == "open").values(state=state)).rowcount
+
+
+def replaced_asides(conn: Connection, feed: str, newest: str) -> int:
+    """A newer snapshot says everything again, so what was set aside of an older one waits no longer."""
+    older = (quarantine.c.feed == feed, quarantine.c.delivery != newest, quarantine.c.state == "open")
+    return conn.execute(update(quarantine).where(*older).values(state="retried")).rowcount
 
 
 def open_quarantine(conn: Connection) -> Mapping[str, int]:

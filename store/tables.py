@@ -67,6 +67,10 @@ feed_state = Table(
     Column("last_ok_at", UtcDateTime),
     Column("last_error", CODE),
     Column("state", CODE, nullable=False),
+    Column("last_delivery_at", UtcDateTime),
+    Column("snapshot", REF),  # the last delivery that listed everybody
+    Column("gap_at", UtcDateTime),  # noticed that the source had dropped what we had not read; a person clears it
+    Column("not_before", UtcDateTime),  # the source asked us not to come back earlier
     one_of("state", "new", "ok", "late", "degraded", "refused"),
 )
 
@@ -79,6 +83,7 @@ delivery = Table(
     Column("completed_at", UtcDateTime),
     Column("state", CODE, nullable=False),
     Column("counts", Json, nullable=False),
+    Column("reason", Text),  # why it was refused, in our words
     one_of("state", "open", "complete", "refused"),
 )
 
@@ -106,6 +111,10 @@ client = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("retired_at", UtcDateTime),
     Column("purged_at", UtcDateTime),
+    Column(
+        "pending", Boolean, nullable=False, default=False
+    ),  # what follows from a change of theirs is still to be done
+    Index("ix_client_pending", "pending"),
 )
 
 consent_record = Table(
@@ -155,13 +164,42 @@ booking = Table(
 booking_event = Table(
     "booking_event",
     metadata,
-    Column("ref", REF, primary_key=True),  # of (feed, agency, booking number, content hash): a replay finds it here
+    Column("ref", REF, primary_key=True),  # of its content and the event before it in its series
     Column("booking", REF, ForeignKey("booking.ref"), nullable=False, index=True),
     Column("feed", String(64), nullable=False),
     Column("delivery", REF, ForeignKey("delivery.ref"), nullable=False),
     Column("op", CODE, nullable=False),
     Column("kind", CODE, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("series", REF),  # of (feed, agency, booking number): what one feed says of one number, in order
+    Column("seq", Integer),
+    Column("content", REF),  # keyed, of what it said: the same again is no event
+    Column("not_news", Json),  # codes of why nobody was to be told, whoever it was
+    Index("ix_booking_event_series_seq", "series", "seq", unique=True),
+)
+
+booking_source = Table(
+    "booking_source",
+    metadata,
+    Column("series", REF, primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("booking", REF, ForeignKey("booking.ref"), nullable=False, index=True),
+    Column("sealed", LargeBinary),  # what this feed last said of the booking; null once destroyed
+    Column("state", CODE, nullable=False),
+    Column("snapshot", REF),  # the last delivery that listed it
+    Column("received_at", UtcDateTime, nullable=False),  # of the delivery that said so
+    Index("ix_booking_source_feed_snapshot", "feed", "snapshot"),
+    one_of("state", "open", "released", "void", "sealed"),
+)
+
+booking_person = Table(
+    "booking_person",
+    metadata,
+    Column("booking", REF, ForeignKey("booking.ref"), primary_key=True),
+    Column(
+        "person", REF, primary_key=True, index=True
+    ),  # keyed, of a jail's person number, a state id or an FBI number
+    Column("folded", Boolean, nullable=False),  # by a merge of two numbers, not by the booking's own feed
 )
 
 link = Table(

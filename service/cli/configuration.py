@@ -7,7 +7,7 @@ import yaml
 
 from config import FeedSettings, KeyUnavailable, Settings, WarmlinkError, shown
 from service.cli.common import ConfigOption, JsonOption, out, print_json, settings_of
-from service.feeds import mapping
+from service.feeds import mapping, place
 from service.keys import backup_key, checkpoint_signer
 from service.rules import rulebook_in_force
 
@@ -50,8 +50,8 @@ def _feed_fault(settings: Settings, feed: FeedSettings) -> str | None:
         return f"feeds.{feed.id}: {fault}"
     if found.kind != feed.kind:
         return f"feeds.{feed.id}: mapping {feed.mapping} is of {found.kind}, the feed is of {feed.kind}"
-    if not settings.at(feed.path).is_dir():
-        return f"feeds.{feed.id}: there is no folder {settings.at(feed.path)}"
+    if feed.path is not None and not place(settings, feed).is_dir():
+        return f"feeds.{feed.id}: there is no folder {place(settings, feed)}"
     return None
 
 

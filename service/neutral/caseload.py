@@ -15,13 +15,16 @@ from consent import DecisionRequest
 from matcher import BookingLinks, Encoder, Link, RosterIndex, Verdict
 from records import BookingEvent, BookingNumber, BookingRef, ClientRef, EventKind, FeedId, Identity, Instant, Op
 from service.caseload import matched
+from service.changes import Meaning
 from service.disclosure import Case, consider
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
 from service.neutral.provider import CANDIDATES
 from service.neutral.session import Shared
 from service.recipients import possible_recipients
-from service.screening import Recorder, Screener
+from service.recording import Recorder
+from service.screening import Screener
+from service.sequence import alone
 from store import clients, feeds, staff
 from store.bookings import StoredBooking
 from store.clients import StoredClient
@@ -59,8 +62,9 @@ class EngineCaseload:
         try:
             with self.engine.database.write() as conn:
                 feeds.begin_delivery(conn, delivery, FEED, now)
-                ref = screener.booking_ref(event)
-                Recorder(screener, conn, intake, event, ref, screener.tally).record(b"", found)
+                fresh = alone(self.engine, conn, event)
+                if fresh is not None:
+                    Recorder(screener, intake, Meaning(), fresh, b"", found).record(conn, screener.tally)
                 intake.finish(conn, DeliveryCounts(rows=1, records=1, flagged=0, refused=0, repeated=0, skipped=0))
         except AlreadyDone:
             self.engine.log.info("neutral.replayed", feed=FEED, count=1)

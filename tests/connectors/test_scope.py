@@ -41,7 +41,7 @@ SCOPE = Scope(excluded_holds=("USM", "ICE"))
         ("2026-12-01T01:00,B,,,JUV", ("juvenile",)),
         ("2026-12-01T01:00,T,,,", ("transfer-is-no-arrest",)),
         ("2026-11-01T01:00,B,W,USM,JUV", ("too-old", "juvenile", "weekender", "excluded-hold")),
-        ("2026-11-01T01:00,R,W,USM,JUV", ()),
+        ("2026-11-01T01:00,R,W,USM,JUV", ("no-release-time", "juvenile", "weekender", "excluded-hold")),
         (",S,,,", ()),
     ],
 )

@@ -35,7 +35,7 @@ from records import (
     StaffMember,
     TimeQuality,
 )
-from store import bookings, claims, clients, consents, feeds, staff, vaults
+from store import bookings, claims, clients, consents, feeds, persons, sources, staff, vaults
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.database import Database
@@ -43,7 +43,7 @@ from store.envelope import Vault
 from store.errors import AlreadyDone, DatabaseBroken, EnvelopeDamaged
 from store.keys import KeyRing
 from store.staff import StaffKey
-from store.tables import booking, client, delivery, link, quarantine
+from store.tables import booking, booking_person, client, delivery, link, quarantine
 
 RING = KeyRing.derive(bytes(range(32)))
 AT = datetime(2026, 10, 6, 8, tzinfo=UTC)
@@ -51,6 +51,7 @@ REF, OTHER = BookingRef("b" * 26), BookingRef("c" * 26)
 CLIENT = ClientRef("d" * 26)
 
 PERSON = Identity(first="Aveline", last="Quistgaard", birth_date="1984-03-17", ssn4="4471", street="118 Tamarack Way")
+PLACE = bookings.Place("s" * 26, 1, "c" * 26)
 EVENT = BookingEvent(
     feed=FeedId("jail"),
     agency="COMMON",
@@ -136,20 +137,63 @@ def test_an_event_is_known_once_it_was_added_and_cannot_be_added_twice(database:
         feeds.begin_delivery(conn, "v" * 26, "jail", AT)
         bookings.put(conn, vault(conn), stored(), AT)
         assert not bookings.known_event(conn, "e1")
-        bookings.add_event(conn, "e1", REF, EVENT, delivery="v" * 26, now=AT)
+        bookings.add_event(conn, "e1", REF, EVENT, place=PLACE, not_news=(), delivery="v" * 26, now=AT)
         assert bookings.known_event(conn, "e1")
     with pytest.raises(AlreadyDone), database.write() as conn:
-        bookings.add_event(conn, "e1", REF, EVENT, delivery="v" * 26, now=AT)
+        bookings.add_event(conn, "e1", REF, EVENT, place=PLACE, not_news=(), delivery="v" * 26, now=AT)
 
 
-def test_known_events_are_found_among_more_than_one_statement_holds(database: Database) -> None:
-    refs = [f"e{n}" for n in range(1234)]
+def test_what_a_feed_said_of_many_bookings_comes_back_in_order(database: Database) -> None:
+    names = [f"s{n}" for n in range(1234)]
     with database.write() as conn:
         feeds.begin_delivery(conn, "v" * 26, "jail", AT)
         bookings.put(conn, vault(conn), stored(), AT)
-        for ref in refs[::100]:
-            bookings.add_event(conn, ref, REF, EVENT, delivery="v" * 26, now=AT)
-        assert bookings.known_events(conn, refs) == set(refs[::100])
+        for name in names[::100]:
+            for seq in (2, 1):
+                place = bookings.Place(name, seq, f"c{seq}")
+                bookings.add_event(
+                    conn, f"{name}-{seq}", REF, EVENT, place=place, not_news=(), delivery="v" * 26, now=AT
+                )
+        found = sources.history(conn, names)
+    assert set(found) == set(names[::100])
+    assert {tuple((said.seq, said.content) for said in course) for course in found.values()} == {((1, "c1"), (2, "c2"))}
+
+
+@pytest.mark.parametrize("kind", [EventKind.AMENDED, EventKind.RELEASE_WITHDRAWN])
+def test_only_a_withdrawal_clears_a_release(kind: EventKind) -> None:
+    out = replace(EVENT, kind=EventKind.RELEASED, released_at=Instant(AT), custody=Custody.RELEASED)
+    again = bookings.merged(out, replace(EVENT, kind=kind, custody=Custody.IN_CUSTODY))
+    withdrawn = kind is EventKind.RELEASE_WITHDRAWN
+    assert (again.released_at is None, again.custody is Custody.IN_CUSTODY) == (withdrawn, withdrawn)
+
+
+@pytest.mark.parametrize(("court", "born", "stays"), [("", "", True), ("CRI", "", False), ("", "1980-01-01", False)])
+def test_a_juvenile_stays_one_without_evidence_to_the_contrary(court: str, born: str, *, stays: bool) -> None:
+    before = replace(EVENT, juvenile=True)
+    after = replace(EVENT, identities=(Identity(last="X", birth_date=born),), court_type=court)
+    assert bookings.merged(before, after).juvenile is stays
+
+
+def test_person_numbers_follow_their_booking_through_a_merge(database: Database) -> None:
+    with database.write() as conn:
+        bookings.put(conn, vault(conn), stored(), AT)
+        bookings.put(conn, vault(conn), stored(ref=OTHER), AT)
+        persons.put(conn, REF, ["old"])
+        persons.put(conn, OTHER, ["new"])
+        assert persons.fold(conn, "old", "new") == 1
+        assert persons.fold(conn, "old", "new") == 0
+        persons.put(conn, REF, ["old"])  # its feed says what it said: the merge stands
+        assert set(conn.execute(select(booking_person.c.person).where(booking_person.c.booking == REF)).scalars()) == {
+            "old",
+            "new",
+        }
+        persons.put(conn, REF, ["new"])
+        persons.put(conn, REF, ["old"])  # it went back: the merge was taken back
+        assert conn.execute(select(booking_person.c.person).where(booking_person.c.booking == REF)).scalars().all() == [
+            "old"
+        ]
+        bookings.destroy(conn, REF, "sealed", AT)
+        assert conn.execute(select(booking_person).where(booking_person.c.booking == REF)).all() == []
 
 
 def test_news_says_what_it_says_and_keeps_the_rest() -> None:
@@ -183,7 +227,7 @@ def test_whatever_a_booking_says_comes_back(
 ) -> None:
     reason = reason.encode("utf-8", "ignore").decode()
     event = replace(EVENT, booked_at=booked, release_reason=reason, kind=kind, charges=charges, identities=())
-    assert bookings._unpack(bookings._pack(event, b"xyz")) == (event, b"xyz")
+    assert bookings.unpack(bookings.pack(event, b"xyz")) == (event, b"xyz")
 
 
 # --- clients ---
