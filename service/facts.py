@@ -29,19 +29,19 @@ def retraction_facts(engine: Engine, retracts: AlertRef, sent_at: datetime) -> A
 def booking_facts(engine: Engine, case: Case) -> AlertFacts:
     """What the booking and the client's record say, without who relies on which consent."""
     event, entry = case.booking.event, case.client.entry
-    facility = _facility(engine, event)
+    facility, zone = _facility(engine, event), _zone(engine, event)
     return AlertFacts(
         match=MatchClass.FULL,
-        zone=_zone(engine, event),
+        zone=zone,
         client=entry.display_name,
         client_number=Personal(entry.client_id),
-        booked_at=event.booked_at,
-        released_at=event.released_at,
+        booked_at=_there(event.booked_at, zone),
+        released_at=_there(event.released_at, zone),
         release_inferred=event.release_inferred,
         facility=facility,
         booking_number=event.booking_number,
         custody=event.custody,
-        next_court_at=event.next_court_at,
+        next_court_at=_there(event.next_court_at, zone),
         charges=event.charges,
         advance_directive_on_file=entry.advance_directive_on_file,
         crisis_plan_on_file=entry.crisis_plan_on_file,
@@ -59,6 +59,11 @@ def _facility(engine: Engine, event: BookingEvent) -> FacilityContact | None:
 def _zone(engine: Engine, event: BookingEvent) -> str:
     known = engine.facilities.get(event.facility.upper()) if event.facility else None
     return known.zone if known else engine.settings.zone
+
+
+def _there(moment: Instant | None, zone: str) -> Instant | None:
+    """The instant in the jail's own zone: a source that writes offsets or UTC does not say where its clocks hang."""
+    return moment and replace(moment, zone=zone)
 
 
 def _basis(engine: Engine, conn: Connection, case: Case, decision: Decision) -> ConsentBasis | None:
