@@ -97,7 +97,8 @@ class Intake:
         """Close the delivery in the caller's transaction: counts, refused rows, cursor and audit leaves together."""
         added = feeds.set_aside(conn, self.feed, self.delivery, [self._aside(f) for f in self.faults], self.now)
         feeds.end_delivery(conn, self.delivery, "complete", counts.plain(), self.now)
-        feeds.note(conn, self.feed, **self._progress())
+        if progress := self._progress():
+            feeds.note(conn, self.feed, **progress)
         pulled = leaf(
             Kind.PULL,
             feed=self.feed,
@@ -127,6 +128,10 @@ class Intake:
         code = re.sub(r"(?<!^)(?=[A-Z])", "_", fault).lower()
         refused = leaf(Kind.PULL, feed=self.feed, delivery=self.delivery, result="refused", code=code)
         self.engine.audit.append(conn, [refused], self.now)
+
+    def row_refs(self) -> list[str]:
+        """The names of the rows that were set aside."""
+        return [self._aside(fault).ref for fault in self.faults]
 
     def _aside(self, fault: RowFault) -> SetAside:
         ref = self.engine.locator.ref("row", self.delivery, str(fault.line), fault.field, fault.code)

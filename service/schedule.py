@@ -16,6 +16,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from config import Retry
 from service.cycle import Cycle, CycleReport
 from service.engine import Engine
+from service.feed_commands import listening
 from service.logs import error_code
 from store import claims
 
@@ -78,7 +79,8 @@ def run_until_stopped(engine: Engine, worker: str, watch: Callable[[CycleReport]
         misfire_grace_time=None,
     )
     scheduler.start()
-    stop.wait()
+    with listening(engine):
+        stop.wait()
     scheduler.shutdown(wait=True)
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from config import Settings
 from service.engine import Engine
+from service.pulse import states
 from store import feeds, findings
 from store.feeds import FeedStatus
 from store.tables import client, outbox
@@ -30,10 +30,9 @@ class StatusPage:
 
 
 def status(engine: Engine) -> StatusPage:
-    settings: Settings = engine.settings
     with engine.database.read() as conn:
         head = engine.audit.head(conn)
-        found = tuple(feeds.status(conn, feed.id) for feed in settings.feeds)
+        found = states(engine, conn, engine.clock())
         waiting = select(func.min(outbox.c.next_at)).where(outbox.c.state.in_(("queued", "leased")))
         tally = findings.tally(conn)
         return StatusPage(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -141,10 +141,22 @@ def set_aside_row(conn: Connection, ref: str) -> Any:
     return conn.execute(select(quarantine).where(quarantine.c.ref == ref)).one_or_none()
 
 
-def settle_asides(conn: Connection, state: str, *, delivery_ref: str | None = None, ref: str | None = None) -> int:
-    """Rows of a delivery, or one row, that wait no longer: `retried` or `discarded`. Returns how many."""
-    which = quarantine.c.ref == ref if ref is not None else quarantine.c.delivery == delivery_ref
-    return conn.execute(update(quarantine).where(which, quarantine.c.state == "open").values(state=state)).rowcount
+def settle_retried(conn: Connection, delivery_ref: str, still: Collection[str]) -> int:
+    """The delivery was read again: rows that are good now wait no longer. Returns how many still do."""
+    waiting = conn.execute(
+        select(quarantine.c.ref).where(quarantine.c.delivery == delivery_ref, quarantine.c.state == "open")
+    ).scalars()
+    good = [ref for ref in waiting if ref not in set(still)]
+    for start in range(0, len(good), 500):
+        chunk = good[start : start + 500]
+        conn.execute(update(quarantine).where(quarantine.c.ref.in_(chunk)).values(state="retried"))
+    return len(set(still))
+
+
+def settle_asides(conn: Connection, state: str, *, ref: str) -> int:
+    """One row waits no longer: `retried` or `discarded`."""
+    one = (quarantine.c.ref == ref, quarantine.c.state == "open")
+    return conn.execute(update(quarantine).where(*one).values(state=state)).rowcount
 
 
 def replaced_asides(conn: Connection, feed: str, newest: str) -> int:

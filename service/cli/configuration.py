@@ -7,7 +7,7 @@ import yaml
 
 from config import FeedSettings, KeyUnavailable, Settings, WarmlinkError, shown
 from service.cli.common import ConfigOption, JsonOption, out, print_json, settings_of
-from service.feeds import mapping, place
+from service.feeds import configured, mapping, place
 from service.keys import backup_key, checkpoint_signer
 from service.rules import rulebook_in_force
 
@@ -21,7 +21,7 @@ def register(root: typer.Typer) -> None:
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Read the configuration as `run` would, with its mappings, keys and rules, and name every fault."""
-    settings = settings_of(config)
+    settings = configured(settings_of(config))
     faults = list(filter(None, (*(_feed_fault(settings, feed) for feed in settings.feeds), *_other_faults(settings))))
     for fault in faults:
         out.print(f"[red]fault[/]  {fault}", soft_wrap=True)
@@ -36,7 +36,7 @@ def check(config: ConfigOption = None) -> None:
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the settings in force, from file, environment and secret files together, secrets masked."""
-    document = shown(settings_of(config))
+    document = shown(configured(settings_of(config)))
     if as_json:
         print_json(document)
     else:
