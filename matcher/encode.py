@@ -21,7 +21,7 @@ from matcher.kernels import Kernel, keyed_hash
 from matcher.keys import LinkageKey
 from matcher.model import Model
 from matcher.nicknames import GROUPS_KEPT, commonness, formal, groups
-from matcher.passes import FACTS, SLOTS, slot_ranges
+from matcher.passes import FACTS, PASSES, SLOTS, slot_ranges
 from records.identity import Identity
 
 T = TypeVar("T")
@@ -33,9 +33,11 @@ INHERITED = ("birth_date", "sex", "suffix", "ssn4", "phone", "street", "city", "
 
 _SUFFIXES = ("", "jr", "sr", "ii", "iii", "iv")
 _DOB_MASKS = [[i for i in range(8) if i != hidden] for hidden in range(8)]
-_SLOT_FACTS = [names for each, _, _ in slot_ranges() for names in each.slots]
+_FACT = {name: i for i, name in enumerate((*FACTS, ""))}
+_SLOT_FACTS = np.array([[_FACT[f] for f in ("", "", *names)[-3:]] for p in PASSES for names in p.slots]).T
+"""(3, SLOTS): which facts make each slot's key; one number past the facts where a slot has fewer than three."""
+_UNUSED = np.equal(_SLOT_FACTS, len(FACTS))[:, :, None]
 _SLOT_PASSES = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots], np.uint64)
-_FACT = {name: i for i, name in enumerate(FACTS)}
 
 
 def distinct(values: Sequence[str], step: Callable[[str], T]) -> tuple[list[T], I32]:
@@ -239,7 +241,7 @@ class Encoder:
         for column, step in simple.items():
             values, at = distinct(text[column], step)
             rows[column] = tokens(keys[column], values, 24, self._sip)[at] if values else np.zeros(0, np.uint32)
-            if column in _FACT:
+            if column in FACTS:
                 facts[column] = _word(values)[at]
         rows["suffix"] = self._suffixes[suffix]
         street, number, filters, street_facts = self._street_columns(text["street"])
@@ -265,18 +267,13 @@ class Encoder:
 
     def _blocks(self, facts: Mapping[str, U64], n: int) -> U32:
         """Blocking keys (n, SLOTS): a keyed hash of the pass and its facts, in no particular order."""
-        words = np.zeros((4, SLOTS, n), np.uint64)
-        words[0] = _SLOT_PASSES[:, None]
-        filled = np.ones((SLOTS, n), bool)
-        for slot, names in enumerate(_SLOT_FACTS):
-            for k, name in enumerate(names, 4 - len(names)):
-                words[k, slot] = facts[name]
-                filled[slot] &= facts[name] != 0
-        at = np.flatnonzero(filled)
-        chosen = words.reshape(4, -1)[:, at]
-        chosen[1:] = np.sort(chosen[1:], axis=0)
+        known = np.stack([*(facts[name] for name in FACTS), np.zeros(n, np.uint64)])
+        words = known[_SLOT_FACTS]
+        at = np.flatnonzero(((words != 0) | _UNUSED).all(axis=0))
+        chosen = np.sort(words.reshape(3, -1)[:, at], axis=0)
+        passes = _SLOT_PASSES[at // max(n, 1)]
         keys = np.zeros(SLOTS * n, np.uint32)
-        keys[at] = short(self._sip(self._keys["block"], list(chosen)))
+        keys[at] = short(self._sip(self._keys["block"], [passes, *chosen]))
         return np.ascontiguousarray(keys.reshape(SLOTS, n).T)
 
 

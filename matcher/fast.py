@@ -211,14 +211,18 @@ LOW = 0xFFFFFFFF
 def _lower(part: Any, key: Any) -> Any:
     """Position of the first entry not below `key`, where numpy's bisection would find it.
 
-    Blocking keys are hashes, evenly spread: their value says about where they stand (interpolation search, Perl, Itai
-    and Avni, 1978), so that a lookup costs two or three cache misses instead of twenty.
+    Blocking keys are hashes, evenly spread: a key says about where it stands, and what stands there how far off that
+    is (interpolation search: Perl, Itai and Avni, 1978). A lookup costs a few cache misses instead of twenty.
     """
-    n: Any = len(part)
-    at: Any = np.int64((np.uint64(key) >> np.uint64(32)) * np.uint64(n) >> np.uint64(32))
+    n: Any = np.int64(len(part))
+    sought: Any = np.int64(np.uint64(key) >> np.uint64(32))
+    at: Any = (sought * n) >> 32
+    for _ in range(2):
+        there = np.int64(part[min(at, n - 1)] >> np.uint64(32))
+        at = min(max(at + (((sought - there) * n) >> 32), 0), n)
     lo: Any = np.int64(0)
-    hi: Any = np.int64(n)
-    step: Any = np.int64(32)
+    hi: Any = n
+    step: Any = np.int64(8)
     if at < n and part[at] < key:
         lo = at + 1
         while lo + step < n and part[lo + step] < key:

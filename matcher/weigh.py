@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from matcher.model import Model
 
 VARIANTS = {Name.NICKNAME: 2.0, Name.CLOSE: 6.0, Name.SIMILAR: 9.0}
 """-log2 of the share of a name's variants that is one given variant: four nicknames, or 64 one-stroke errors."""
+_VARIANTS = tuple(map(int, VARIANTS))
+_SPREAD = np.array([VARIANTS.get(Name(n), 0.0) for n in range(len(Name))])
 _VARIES = np.isin(np.arange(len(Name)), list(VARIANTS))
 BONUS = 2.0
 """Bits by which a variant that is no known name may exceed its level's average."""
@@ -51,7 +53,7 @@ def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales
     held = scales.frequencies
     bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
     names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
-    values = _Values(bits, seen, scales)
+    values = _Values(bits, seen, scales, [row.tobytes() for row in seen.levels])
     for name, who, rarity in names:
         for level in (Name.EXACT, Name.PART, Name.SWAPPED):
             values.weigh(name, level, _entries(rarity.bits, who))
@@ -69,14 +71,15 @@ class _Values:
     bits: F64
     seen: Compared
     scales: Scales
+    present: Sequence[bytes]
+    """The levels of each field as bytes, which say fastest whether a level occurs at all."""
 
     def weigh(self, field: str, level: int, rarity: Rarity) -> None:
         """Replaces the level's average u by that of the value which agreed."""
         row = FIELD_NUMBER[field]
-        if level in self.scales.by_value[row]:
+        if level in self.scales.by_value[row] and level in self.present[row]:
             some = np.flatnonzero(self.seen.levels[row] == level)
-            if len(some):
-                self.bits[row, some] = self.scales.log_m[row][level] + rarity(some)
+            self.bits[row, some] = self.scales.log_m[row][level] + rarity(some)
 
 
 def _entries(bits: F64, who: I32) -> Rarity:
@@ -94,15 +97,14 @@ def _variants(
     """
     bits, seen, scales = values.bits, values.seen, values.scales
     row = FIELD_NUMBER[field]
-    some = np.flatnonzero(_VARIES[seen.levels[row]])
-    if not len(some):
+    if not any(level in values.present[row] for level in _VARIANTS):
         return
+    some = np.flatnonzero(_VARIES[seen.levels[row]])
     at, same, classes = mine
     left_bits, left_known = rarity.beside(same, classes)
     level = seen.levels[row, some]
     a, b = left_bits[at[some]], rarity.bits[who[some]]
-    spread = np.array([VARIANTS.get(Name(n), 0.0) for n in range(len(Name))])[level]
-    formula = scales.log_m[row][level] - 1 - spread + np.maximum(a, b)
+    formula = scales.log_m[row][level] - 1 - _SPREAD[level] + np.maximum(a, b)
     both = left_known[at[some]] & rarity.known[who[some]]
     ceiling = np.minimum(bits[row, some] + BONUS, np.minimum(a, b))
     bits[row, some] = np.where(both, np.minimum(formula, ceiling), ceiling)
