@@ -102,7 +102,8 @@ TYPES: Mapping[str, FactType] = {
         "acknowledge", "break_glass", "configure", "decide", "export", "login", "open", "send", "simulate", "view"
     ),
     "alert_kind": one_of(
-        "arrest", "transfer", "court", "release", "release_withdrawn", "retraction", "handover", "in_custody", "notice"
+        "arrest", "transfer", "court", "release", "release_withdrawn", "retraction", "handover", "in_custody", "notice",
+        "clinic_sheet",
     ),
     "answer": one_of("seen", "is_my_client", "not_my_client", "not_on_my_caseload", "cannot_act"),
     "assigned": one_of("yes", "no"),

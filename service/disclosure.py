@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -12,16 +12,18 @@ from sqlalchemy import Connection
 from alerts.compose import NEEDED
 from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
-from consent import Decision, DecisionRequest, Verdict
-from consent.vocabulary import MatchTier
+from config import ClinicSettings
+from consent import NO_CONTEXT, ContextFacts, Decision, DecisionRequest, Verdict
+from consent.facts import Agreement, CustodyRequest
+from consent.vocabulary import AgreementKind, FieldName, MatchTier, Purpose
 from records import StaffMember
 from service.broken_glass import context as broken_glass
 from service.circumstances import applied, of_client
 from service.consent_history import on_file
 from service.duty import on_duty
 from service.engine import Engine
-from service.requests import Question, ask
-from store import findings, rulebooks
+from service.requests import Question, ask, name_of
+from store import findings, reviews, rulebooks
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.findings import DecisionRow
@@ -59,38 +61,78 @@ class Answer:
         return self.permitted and NEEDED[kind] <= frozenset(self.decision.fields_allowed)
 
 
+Recipient = StaffMember | ClinicSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What for, and which fields; None asks for all that a recipient of this kind may have."""
+
+    purpose: Purpose = Purpose.TREAT
+    fields: tuple[FieldName, ...] | None = None
+
+
+ALERTING = Wish()
+
+
 def evaluate(
-    engine: Engine, conn: Connection, case: Case, recipient: StaffMember, *, stage: str, at: datetime
+    engine: Engine,
+    conn: Connection,
+    case: Case,
+    recipient: Recipient,
+    *,
+    stage: str,
+    at: datetime,
+    wish: Wish = ALERTING,
 ) -> Answer:
     """Decide, and keep the decision with its sealed input in the caller's transaction.
 
     Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf.
     """
-    decision, asked = consider(engine, conn, case, recipient, at)
-    earlier = findings.decision_count(conn, case.link, recipient.staff, stage)
-    ref = engine.locator.ref("decision", case.link, recipient.staff, stage, str(earlier))
-    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked))
+    decision, asked = consider(engine, conn, case, recipient, at, wish=wish)
+    name = name_of(recipient)
+    earlier = findings.decision_count(conn, case.link, name, stage)
+    ref = engine.locator.ref("decision", case.link, name, stage, str(earlier))
+    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked), wish.purpose)
     rulebooks.keep(conn, engine.rulebook.hash, engine.rulebook.canonical_bytes, at)
     findings.add_decision(conn, _row(engine, given), at)
     return Answer(ref, decision, _leaf(engine, given))
 
 
 def consider(
-    engine: Engine, conn: Connection, case: Case, recipient: StaffMember, at: datetime
+    engine: Engine, conn: Connection, case: Case, recipient: Recipient, at: datetime, *, wish: Wish = ALERTING
 ) -> tuple[Decision, DecisionRequest | None]:
     """The decision without keeping it: for a question that discloses nothing, whatever its answer."""
     question = Question(
         entry=on_duty(engine, conn, case.client, at).entry,
         booking=case.booking,
         recipient=recipient,
-        tier=TIER[case.verdict],
+        tier=_tier(conn, case),
         consents=on_file(conn, engine, case.client.ref, at),
         programs=engine.programs,
         jurisdiction=engine.settings.consent.jurisdiction,
         circumstances=applied(of_client(conn, engine, case.client.ref, at)),
-        context=broken_glass(conn, engine, case.client.ref, recipient.staff, at),
+        context=replace(_context(engine, conn, case, recipient, at), request_fields=wish.fields),
+        purpose=wish.purpose,
     )
     return ask(question, engine.rulebook, at)
+
+
+def _tier(conn: Connection, case: Case) -> MatchTier:
+    """Nobody outside the programme is told upon a computer's word: a reviewer's or a clinician's makes a match sure."""
+    sure = case.verdict == "ALERT" and reviews.outcome(conn, case.link) == "confirmed"
+    return MatchTier.CONFIRMED if sure else TIER[case.verdict]
+
+
+def _context(engine: Engine, conn: Connection, case: Case, recipient: Recipient, at: datetime) -> ContextFacts:
+    if isinstance(recipient, StaffMember):
+        return broken_glass(conn, engine, case.client.ref, recipient.staff, at)
+    agreements = (
+        Agreement(kind=AgreementKind(a), org_id=recipient.org, since=None, until=None) for a in recipient.agreements
+    )
+    return replace(
+        NO_CONTEXT, custody_request=CustodyRequest(represented=recipient.represented), agreements=tuple(agreements)
+    )
 
 
 def input_bytes(asked: DecisionRequest | None) -> bytes:
@@ -112,10 +154,11 @@ class _Given:
 
     ref: str
     case: Case
-    recipient: StaffMember
+    recipient: Recipient
     stage: str
     decision: Decision
     body: bytes
+    purpose: Purpose
 
 
 def _row(engine: Engine, given: _Given) -> DecisionRow:
@@ -123,7 +166,7 @@ def _row(engine: Engine, given: _Given) -> DecisionRow:
     return DecisionRow(
         ref=given.ref,
         link=given.case.link,
-        recipient=given.recipient.staff,
+        recipient=name_of(given.recipient),
         stage=given.stage,
         decision=decision.decision.value,
         reason_codes=sorted(decision.reason_codes),
@@ -144,10 +187,10 @@ def _leaf(engine: Engine, given: _Given) -> Leaf:
         link=given.case.link,
         booking=given.case.booking.ref,
         client=given.case.client.ref,
-        recipient=given.recipient.staff,
-        recipient_kind="program_staff",
+        recipient=name_of(given.recipient),
+        recipient_kind="program_staff" if isinstance(given.recipient, StaffMember) else "jail_health",
         recipient_org=given.recipient.org,
-        purpose="TREAT",
+        purpose=given.purpose.value,
         stage=given.stage,
         effect=decision.decision.value,
         reasons=decision.reason_codes,

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from alerts.channels import Parcel
+from alerts.channels.inbox import destroy
 from alerts.compose import compose
 from alerts.content import AlertContent, AlertFacts, AlertKind, Clocks, Language
 from alerts.courier import INBOX, Courier, NotNeeded, Postponed, Withdrawn
@@ -20,16 +21,17 @@ from alerts.outbox import Claim, Dead, Delivered, Outcome, TryLater
 from alerts.seal import Sealed, seal
 from alerts.smime import SealedMail, seal_mail
 from audit.leaves import Kind, Leaf, leaf
-from config import Settings
+from config import ClinicSettings, Settings
 from consent import Decision
 from records import AlertRef, BookingRef, ClientRef, StaffId, StaffMember
 from service.channels import CONTENT, SMIME, address_of, certificate_of, channels, heard_at, mail_signer
-from service.disclosure import Case, evaluate
+from service.clinics import clinic_key, clinic_named
+from service.disclosure import Case, Wish, evaluate, read_input
 from service.duty import on_duty
 from service.engine import Engine
 from service.facts import alert_facts, retraction_facts
 from service.notices import MAIL, NOTICES, announce, hindrance
-from store import bookings, clients, findings, staff
+from store import bookings, clients, findings, inbox, staff
 from store.tables import outbox
 
 _AT_ONCE = 200
@@ -73,6 +75,9 @@ class Dispatcher:
     def prepare(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded | Postponed:
         """The parcel, or why there is none any more. Raises what compose, seal and the key lookup raise."""
         alert = findings.get_alert(conn, claim.alert)
+        clinic = clinic_named(self.engine, str(alert.recipient)) if alert else None
+        if clinic is not None:
+            return self._to_clinic(conn, claim, alert, clinic, now)
         member = staff.get(conn, StaffId(str(alert.recipient))) if alert else None
         if alert is None or member is None:
             return self._withdrawn(conn, claim, "recipient_gone", now)
@@ -92,7 +97,7 @@ class Dispatcher:
     ) -> AlertContent | Withdrawn:
         """What may be said now, decided anew."""
         if alert.kind == AlertKind.RETRACTION.value:
-            return self._retraction(conn, claim, alert, member, now)
+            return self._retraction(conn, claim, alert, language_of(member.language), now)
         case = case_of(self.engine, conn, str(alert.link))
         if case is None:
             return self._withdrawn(conn, claim, "content_gone", now)
@@ -106,7 +111,7 @@ class Dispatcher:
         return written(facts, answer.decision, AlertKind(alert.kind), member, now, clocks=clocks)
 
     def _retraction(
-        self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
+        self, conn: Connection, claim: Claim, alert: Any, language: Language, now: datetime
     ) -> AlertContent | Withdrawn:
         """Says that an earlier message no longer stands and nothing else: there is no disclosure to decide about."""
         heard = heard_at(conn, str(alert.retracts))
@@ -114,7 +119,40 @@ class Dispatcher:
             return self._withdrawn(conn, claim, "nothing_to_retract", now)
         facts = retraction_facts(self.engine, AlertRef(str(alert.retracts)), heard)
         nothing: frozenset[str] = frozenset()
-        return compose(facts, nothing, nothing, kind=AlertKind.RETRACTION, language=language_of(member), now=now)
+        return compose(facts, nothing, nothing, kind=AlertKind.RETRACTION, language=language, now=now)
+
+    def _to_clinic(
+        self, conn: Connection, claim: Claim, alert: Any, clinic: ClinicSettings, now: datetime
+    ) -> Parcel | Withdrawn:
+        """A sheet goes as its author sealed it, if it still may; a retraction is written now."""
+        name = StaffId(str(alert.recipient))
+        if alert.kind == AlertKind.RETRACTION.value:
+            content = self._retraction(conn, claim, alert, language_of(clinic.language), now)
+            if isinstance(content, Withdrawn):
+                return content
+            sealed = self._seal(content, clinic_key(self.engine, clinic), claim.alert, now)
+            return Parcel(claim.ref, claim.alert, name, clinic.address, sealed, now)
+        kept = self._still_allowed(conn, alert, clinic, now)
+        if kept is None:
+            destroy(conn, claim.alert)
+            return self._withdrawn(conn, claim, "no_longer_permitted", now)
+        return Parcel(claim.ref, claim.alert, name, clinic.address, kept, now)
+
+    def _still_allowed(self, conn: Connection, alert: Any, clinic: ClinicSettings, now: datetime) -> Sealed | None:
+        """The sheet, unless less may be said by now than stands in it: it cannot be cut down."""
+        item, case = inbox.get(conn, alert.ref), case_of(self.engine, conn, str(alert.link))
+        given: Any = findings.get_decision(conn, str(alert.decision))
+        asked = read_input(self.engine, given.ref, given.sealed_input)
+        if item is None or item.jwe is None or case is None or asked is None:
+            return None
+        wish = Wish(asked.purpose, asked.context.request_fields)
+        answer = evaluate(self.engine, conn, case, clinic, stage="send", at=now, wish=wish)
+        self.engine.audit.append(conn, [answer.leaf], now)
+        if not answer.permitted or not set(given.fields_allowed) <= set(answer.decision.fields_allowed):
+            return None
+        findings.set_alert(conn, alert.ref, decision=answer.ref)
+        ends = item.delivered_at + timedelta(days=self.engine.settings.alerts.expires_days)
+        return Sealed(alert.ref, item.kid, item.jwe, self.engine.backup.kid, item.backup_jwe or "", ends)
 
     def _sealed(
         self, conn: Connection, content: AlertContent, claim: Claim, member: StaffMember, now: datetime
@@ -186,6 +224,9 @@ class Dispatcher:
         decision: Any = findings.get_decision(conn, alert.decision)
         link: Any = findings.get_link(conn, alert.link)
         recipient = staff.get(conn, StaffId(str(alert.recipient)))
+        clinic = clinic_named(self.engine, str(alert.recipient))
+        asked = read_input(self.engine, decision.ref, decision.sealed_input)
+        org = clinic.org if clinic else recipient.org if recipient else None
         stated = leaf(
             Kind.DISCLOSURE,
             client=link.client,
@@ -193,9 +234,9 @@ class Dispatcher:
             alert=claim.alert,
             decision=decision.ref,
             recipient=alert.recipient,
-            recipient_org=recipient.org if recipient else None,
-            recipient_kind="program_staff",
-            purpose="TREAT",
+            recipient_org=org,
+            recipient_kind="jail_health" if clinic else "program_staff",
+            purpose=asked.purpose.value if asked else "TREAT",
             fields=decision.fields_allowed,
             reasons=decision.reason_codes,
             obligations=decision.obligations,
@@ -246,7 +287,7 @@ def written(
 ) -> AlertContent:
     """The message in the recipient's language, with what the decision allows."""
     fields, obligations = frozenset(decision.fields_allowed), frozenset(decision.obligations)
-    return compose(facts, fields, obligations, kind=kind, language=language_of(member), now=now, clocks=clocks)
+    return compose(facts, fields, obligations, kind=kind, language=language_of(member.language), now=now, clocks=clocks)
 
 
 def clocks_of(settings: Settings) -> Clocks:
@@ -266,8 +307,8 @@ def undelivered_leaf(claim: Claim, code: str) -> Leaf:
     )
 
 
-def language_of(member: StaffMember) -> Language:
-    return Language.SPANISH if member.language == "es" else Language.ENGLISH
+def language_of(code: str) -> Language:
+    return Language.SPANISH if code == "es" else Language.ENGLISH
 
 
 def delivery_leaf(claim: Claim, outcome: Outcome) -> Leaf:

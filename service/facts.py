@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
 from alerts.content import AlertFacts, ConsentBasis, FacilityContact, MatchClass
 from consent import ConsentRecord, Decision
-from records import AlertRef, BookingEvent, Instant, Personal
+from records import AlertRef, BookingEvent, BookingRef, FacilityId, Instant, Personal
 from service.consent_history import on_file
 from service.disclosure import Case
 from service.engine import Engine
+from service.recipients import FIRST, rungs_of
+from store import bookings, findings, staff
+
+A_YEAR = timedelta(days=365)
 
 
 def alert_facts(engine: Engine, conn: Connection, case: Case, decision: Decision, match: str = "full") -> AlertFacts:
     """Everything that might be said to whoever may be told."""
-    return replace(booking_facts(engine, case), match=MatchClass(match), consent=_basis(engine, conn, case, decision))
+    return replace(
+        booking_facts(engine, case),
+        match=MatchClass(match),
+        consent=_basis(engine, conn, case, decision),
+        bookings_in_a_year=bookings_in_a_year(engine, conn, case),
+        case_manager=case_manager(conn, case, engine.clock()),
+    )
+
+
+def bookings_in_a_year(engine: Engine, conn: Connection, case: Case) -> int:
+    """How often the client was booked in the twelve months up to this booking, this one included.
+
+    Doubtful matches do not count, nor what was cancelled, sealed or corrected away.
+    """
+    this = case.booking.event.booked_at
+    if this is None:
+        return 0
+    rows = [row for row in findings.links_with(conn, case.client.ref) if row.superseded_at is None]
+    refs = {BookingRef(row.booking) for row in rows if row.verdict == "ALERT"} | {case.booking.ref}
+    found = [bookings.get(conn, engine.vault, ref) for ref in sorted(refs)]
+    times = [b.event.booked_at.at for b in found if b is not None and b.event.booked_at is not None]
+    return sum(this.at - A_YEAR < at <= this.at for at in times)
+
+
+def case_manager(conn: Connection, case: Case, at: datetime) -> str:
+    """The name of whoever is assigned first, as the ladder ranks them; empty while nobody is."""
+    directory = staff.everyone(conn)
+    first = next((r for r in rungs_of(case.client.entry, directory, at) if r.role in FIRST), None)
+    return directory[first.staff].name if first else ""
 
 
 def retraction_facts(engine: Engine, retracts: AlertRef, sent_at: datetime) -> AlertFacts:
@@ -29,7 +61,7 @@ def retraction_facts(engine: Engine, retracts: AlertRef, sent_at: datetime) -> A
 def booking_facts(engine: Engine, case: Case) -> AlertFacts:
     """What the booking and the client's record say, without who relies on which consent."""
     event, entry = case.booking.event, case.client.entry
-    facility, zone = _facility(engine, event), _zone(engine, event)
+    zone = _zone(engine, event)
     return AlertFacts(
         match=MatchClass.FULL,
         zone=zone,
@@ -38,7 +70,8 @@ def booking_facts(engine: Engine, case: Case) -> AlertFacts:
         booked_at=_there(event.booked_at, zone),
         released_at=_there(event.released_at, zone),
         release_inferred=event.release_inferred,
-        facility=facility,
+        facility=_facility(engine, event.facility),
+        previous_facility=_facility(engine, event.previous_facility),
         booking_number=event.booking_number,
         custody=event.custody,
         next_court_at=_there(event.next_court_at, zone),
@@ -49,11 +82,11 @@ def booking_facts(engine: Engine, case: Case) -> AlertFacts:
     )
 
 
-def _facility(engine: Engine, event: BookingEvent) -> FacilityContact | None:
-    if event.facility is None:
+def _facility(engine: Engine, place: FacilityId | None) -> FacilityContact | None:
+    if place is None:
         return None
-    known = engine.facilities.get(event.facility.upper())
-    return FacilityContact(known.name, known.phone) if known else FacilityContact(event.facility)
+    known = engine.facilities.get(place.upper())
+    return FacilityContact(known.name, known.phone, known.visiting_phone) if known else FacilityContact(place)
 
 
 def _zone(engine: Engine, event: BookingEvent) -> str:

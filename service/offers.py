@@ -13,10 +13,12 @@ from sqlalchemy import Connection
 
 from alerts import answers, outbox
 from alerts.content import AlertKind
+from alerts.courier import INBOX
 from audit.leaves import Kind, Leaf, leaf
 from consent import Decision
 from records import AlertRef, StaffId, StaffMember, ThreadRef
 from service.channels import content_channels, heard_at
+from service.clinics import clinic_named
 from service.disclosure import Case, evaluate
 from service.engine import Engine
 from service.retention import held
@@ -184,6 +186,7 @@ def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, no
 
 def enqueue(engine: Engine, conn: Connection, ref: AlertRef, recipient: StaffId, now: datetime) -> None:
     """One outbox entry for each channel by which the alert itself travels to its recipient."""
-    member = staff.get(conn, recipient)
-    for channel in content_channels(engine, member) if member else ("inbox",):
+    member, clinic = staff.get(conn, recipient), clinic_named(engine, recipient)
+    reached = [clinic.channel] if clinic else content_channels(engine, member) if member else [INBOX]
+    for channel in reached:
         outbox.enqueue(conn, engine.locator.ref("outbox", ref, channel), ref, channel, now=now)

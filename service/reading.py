@@ -54,6 +54,15 @@ def open_alert(engine: Engine, ref: AlertRef, key: PrivateKey) -> AlertContent:
     return content
 
 
+def holder(engine: Engine, key: PrivateKey) -> StaffId:
+    """Who answers with this key, while it is in force. Raises NotAvailable."""
+    with engine.database.read() as conn:
+        member = _reader(conn, _Asked(AlertRef(""), key.kid, None), engine.clock())
+    if member is None:
+        raise NotAvailable("this key is nobody's that is in force here; see `warmlink keys enroll`")
+    return member.staff
+
+
 def release(engine: Engine, ref: AlertRef, kid: str, *, by: StaffId | None = None) -> str:
     """The sealed text, for whoever holds the private half of `kid` to open it where we cannot see.
 

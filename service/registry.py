@@ -74,5 +74,21 @@ def _inactive(member: StaffMember) -> StaffMember:
 def _hash(members: Sequence[StaffMember]) -> str:
     """Which directory was taken over, without saying what is in it."""
     return sha256(
-        repr([(m.staff, m.org, m.active, m.verified, m.programs, m.supervises) for m in members]).encode()
+        repr(
+            [
+                (
+                    m.staff,
+                    m.org,
+                    m.active,
+                    m.verified,
+                    m.programs,
+                    m.supervises,
+                    m.quiet_hours,
+                    m.absences,
+                    m.on_call,
+                    m.channels,
+                )
+                for m in members
+            ]
+        ).encode()
     ).hexdigest()

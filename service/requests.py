@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from config import ProgramSettings
+from config import ClinicSettings, ProgramSettings
 from consent import (
     NO_CONTEXT,
     AssignmentFacts,
@@ -37,11 +37,11 @@ _ENDED = frozenset({EnrolmentStatus.FINISHED, EnrolmentStatus.CANCELLED})
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Question:
-    """May this clinician be told that this client was booked?"""
+    """May this clinician be told that this client was booked, or this jail's clinic what continues their care?"""
 
     entry: RosterEntry
     booking: StoredBooking
-    recipient: StaffMember
+    recipient: StaffMember | ClinicSettings
     tier: MatchTier
     consents: tuple[ConsentRecord, ...]
     programs: Mapping[str, ProgramSettings]
@@ -49,9 +49,15 @@ class Question:
     circumstances: Callable[[ClientFacts], ClientFacts] = field(default=lambda facts: facts)
     """Adds what is on file beside the roster: opt-outs, restrictions, a guardian, a merger, a death."""
     context: ContextFacts = NO_CONTEXT
+    purpose: Purpose = Purpose.TREAT
 
     def __repr__(self) -> str:
-        return f"<question about a booking for {self.recipient.staff}>"
+        return f"<question about a booking for {name_of(self.recipient)}>"
+
+
+def name_of(recipient: StaffMember | ClinicSettings) -> str:
+    """What a recipient is called in the store and the log. No member of staff can be called as a clinic is."""
+    return recipient.staff if isinstance(recipient, StaffMember) else f"clinic.{recipient.id}"
 
 
 def ask(question: Question, rulebook: RuleBook, as_of: datetime) -> tuple[Decision, DecisionRequest | None]:
@@ -73,12 +79,12 @@ def request(question: Question, born: date, as_of: datetime) -> DecisionRequest:
     return DecisionRequest(
         as_of=as_of,
         jurisdiction=question.jurisdiction,
-        purpose=Purpose.TREAT,
+        purpose=question.purpose,
         client=_client(question, born),
         programs=programs,
         consents=question.consents,
         booking=_booking(question.booking, question.tier),
-        recipient=_recipient(question.recipient, question.entry, programs, as_of),
+        recipient=_facts_of(question.recipient, question.entry, programs, as_of),
         context=question.context,
         policy={},
     )
@@ -180,6 +186,35 @@ def _moment(event: BookingEvent) -> datetime:
     if event.booked_at is None:
         raise ValueError("asked about a booking without a time")  # `ask` lets none through
     return event.booked_at.at
+
+
+def _facts_of(
+    recipient: StaffMember | ClinicSettings, entry: RosterEntry, programs: Sequence[ProgramFacts], as_of: datetime
+) -> RecipientFacts:
+    if isinstance(recipient, StaffMember):
+        return _recipient(recipient, entry, programs, as_of)
+    return _clinic(recipient)
+
+
+def _clinic(clinic: ClinicSettings) -> RecipientFacts:
+    """The health service of a jail, as the county's configuration vouches for it."""
+    return RecipientFacts(
+        kind=Kind.JAIL_HEALTH,
+        person_id=None,
+        org_id=clinic.org,
+        program_id=None,
+        supervises=(),
+        verified=clinic.verified,
+        active=True,
+        treating_relationship=clinic.has_care_responsibility,
+        has_care_responsibility=clinic.has_care_responsibility,
+        covered_entity=clinic.covered_entity,
+        medical_personnel=clinic.medical_personnel,
+        mh_services=clinic.mh_services,
+        authority_verified=False,
+        statutory_agency=tuple(Statute(name) for name in clinic.statutory_agency),
+        via=None,
+    )
 
 
 def _recipient(

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from config import Refuse, Retry, TellPerson, WarmlinkError
 from service.cli import (
+    alerts,
     audit,
     configuration,
     consent,
@@ -49,6 +50,7 @@ for room in (
     consent,
     policy,
     inbox,
+    alerts,
     audit,
     reports,
     retention,

@@ -23,7 +23,10 @@ def register(root: typer.Typer) -> None:
 
 @staff_app.command("import")
 def import_staff(
-    file: Annotated[Path, typer.Argument(help="CSV: " + ", ".join(directory.COLUMNS))],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV: " + ", ".join(directory.COLUMNS) + "; may have " + ", ".join(directory.OPTIONAL)),
+    ],
     config: ConfigOption = None,
     now: NowOption = None,
 ) -> None:

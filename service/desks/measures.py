@@ -110,7 +110,7 @@ def _alerts(conn: Connection, org: OrgId | None, since: datetime) -> list[Any]:
         .join(client, client.c.ref == link.c.client)
         .join(booking, booking.c.ref == link.c.booking)
         .outerjoin(inbox_item, inbox_item.c.alert == alert.c.ref)
-        .where(alert.c.created_at >= since)
+        .where(alert.c.created_at >= since, alert.c.kind != "clinic_sheet")
     )
     return list(conn.execute(query if org is None else query.where(client.c.org == org)).all())
 
