@@ -84,7 +84,11 @@ def daily(engine: Engine) -> Purged | None:
     """The run of the day, unless it was done."""
     now = engine.clock()
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return run(engine) if claims.claim(engine.database, DAILY, day, "cycle", now) else None
+    if not claims.claim(engine.database, DAILY, day, "cycle", now):
+        return None
+    done = run(engine)
+    claims.finish(engine.database, DAILY, day, engine.clock())
+    return done
 
 
 def place_hold(engine: Engine, by: str, *, client: str | None, org: str | None, booking: str | None) -> str:
