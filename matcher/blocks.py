@@ -96,8 +96,12 @@ class BlockIndex:
     def _ask(self, blocks: U32, find: Lookup) -> list[tuple[U64, PassReport]]:
         found = []
         for held, (each, lo, hi) in zip(self._passes, _RANGES, strict=True):
+            keys = blocks[:, lo:hi]
+            if not keys.any():  # nor is a pass sorted before somebody asks for it
+                found.append((np.zeros(0, np.uint64), PassReport(each.name, 0, 0, 0)))
+                continue
             held.settle()
-            pairs, blocked, dropped = find((held.base, held.overlay), blocks[:, lo:hi], each.cap)
+            pairs, blocked, dropped = find((held.base, held.overlay), keys, each.cap)
             found.append((pairs, PassReport(each.name, len(pairs), blocked, dropped)))
         return found
 
