@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -24,6 +24,7 @@ from service.engine import Engine
 from service.retention import held
 from store import findings, inbox, staff
 
+_LEAST = timedelta(microseconds=1)
 LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
 """Where the audit log's word for a kind of alert is another."""
 
@@ -102,7 +103,7 @@ def _queue(
         kind=news.kind.value,
         match_class=news.match,
         state="queued",
-        created_at=now,
+        created_at=_in_order(conn, case.link, now),
     )
     enqueue(engine, conn, ref, recipient, now)
     return leaf(
@@ -118,6 +119,12 @@ def _queue(
         match_class=news.match,
         channel="inbox",
     )
+
+
+def _in_order(conn: Connection, link: str, now: datetime) -> datetime:
+    """What one file says of a booking is said at one instant: a microsecond keeps the order in which it was said."""
+    earlier = max((row.created_at for row in findings.alerts_for_link(conn, link)), default=now - _LEAST)
+    return max(now, earlier + _LEAST)
 
 
 def retract(

@@ -70,6 +70,9 @@ class Snapshot:
         """From now on this is the snapshot that the next one is compared with."""
         if self.change is None:
             return
-        sources.mark(conn, self.change.arrived | self.change.stayed, self.intake.delivery)
+        listed = self.change.arrived | self.change.stayed
+        if self.contents.summary.refused:
+            listed |= self.change.absent  # one of them may be who could not be read: they are looked for next time
+        sources.mark(conn, listed, self.intake.delivery)
         feeds.note(conn, self.intake.feed, snapshot=self.intake.delivery)
         feeds.replaced_asides(conn, self.intake.feed, self.intake.delivery)
