@@ -103,8 +103,9 @@ def _because(links: tuple[LinkLine, ...], *, told: bool) -> str:
     answers = (
         (told, "a client was matched, the rules permitted it, and the alert was delivered"),
         (not links, "it was compared with every roster and matched no client"),
+        (all(li.superseded for li in links), "a match was made and does not stand: corrected, or refused by a person"),
         (
-            all(li.verdict == "REVIEW" for li in links),
+            all(li.verdict == "REVIEW" for li in links if not li.superseded),
             "the match is doubtful and waits for a reviewer; nobody is told before",
         ),
         (any(li.alerts for li in links), "an alert was permitted but is not delivered; see its state"),

@@ -104,5 +104,7 @@ def _print_next(result: DemoResult) -> None:
         f"warmlink open {alert} --key {home}/clinicians/{recipient}.jwk --now 2026-10-07T10:10:00Z",
         "warmlink explain 26-000106        # the twin of a client: nobody was told",
         "warmlink audit verify",
+        "warmlink policy show               # the consent rules in plain words",
+        "warmlink console --demo            # the four desks, in a browser on this machine",
     ):
         out.print(f"  {line}", soft_wrap=True)
