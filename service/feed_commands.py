@@ -144,7 +144,10 @@ def _receipt(pull: Pull, name: str, size: int) -> Receipt:
     except FeedMalformed as fault:
         return Receipt("refused", name, pull.summary.rows, pull.summary.refused, reason=str(fault))
     problems = tuple((fault.line, fault.field, fault.code) for fault in faults)
-    return Receipt("received", name, pull.summary.rows, pull.summary.refused, problems)
+    read = pull.summary
+    if read.rows and read.refused == read.rows:
+        return Receipt("refused", name, read.rows, read.refused, problems, reason="not one of its rows can be read")
+    return Receipt("received", name, read.rows, read.refused, problems)
 
 
 @contextmanager
