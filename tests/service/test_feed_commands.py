@@ -107,11 +107,19 @@ def test_a_push_that_is_not_to_be_believed_is_refused_and_kept_sealed(site: Inst
         feed_commands.receive(site.engine, "jail", b"", site.clock())
 
 
-def _message(last: str, first: str, number: str, kind: str = "A01") -> bytes:
+def _segment(name: str, **fields: str) -> str:
+    """A segment by the numbers of its fields, `f5` for the fifth."""
+    numbered = {int(field[1:]): value for field, value in fields.items()}
+    return "|".join([name, *(numbered.get(n, "") for n in range(1, max(numbered) + 1))])
+
+
+def _message(last: str, first: str, number: str) -> bytes:
     segments = (
-        f"MSH|^~\\&|EMR|COUNTY|WL|WL|20261006090000||ADT^{kind}|M{number}{kind}|P|2.5.1",
-        f"PID|1||P1||{last}^{first}||19840317|F|||118 Tamarack Way^^HARLAN SPRINGS^OH^00403||5552017733|||||||4471",
-        f"PV1|1|I|^^^COUNTY JAIL|||||||||||||||{number}|||||||||||||||||||||||||20261006050000-0400",
+        f"MSH|^~\\&|EMR|COUNTY|WL|WL|20261006090000||ADT^A01|M{number}|P|2.5.1",
+        _segment(
+            "PID", f3="P1", f5=f"{last}^{first}", f7="19840317", f8="F", f11="118 Tamarack Way^^X^OH^00403", f19="4471"
+        ),
+        _segment("PV1", f2="I", f3="^^^COUNTY JAIL", f19=number, f44="20261006050000-0400"),
     )
     return b"\x0b" + "\r".join(segments).encode("latin-1") + b"\r\x1c\r"
 
