@@ -14,10 +14,11 @@ from sqlalchemy import Connection, func, select
 from alerts.answers import taken_on_by
 from alerts.courier import NotNeeded, Postponed
 from alerts.outbox import enqueue
+from alerts.routing import Role
 from alerts.timing import Pace, next_push
 from records import BookingRef, StaffId, StaffMember, ThreadRef
 from service.engine import Engine
-from store import bookings, findings
+from store import bookings, climbs, findings
 from store.tables import alert, inbox_item, outbox
 
 MAIL, REMINDER = "mail", "reminder"
@@ -80,13 +81,21 @@ def _settled(conn: Connection, channel: str, row: Any, to: StaffId) -> str | Non
     """The code of why nobody waits for this notice any more; None while somebody does."""
     if channel == REMINDER:
         waits = row.state in {"delivered", "opened"} and taken_on_by(conn, ThreadRef(row.thread)) is None
-        return None if waits else "answered"
-    unread = select(func.max(inbox_item.c.delivered_at)).join(alert, alert.c.ref == inbox_item.c.alert)
-    newest = conn.execute(unread.where(alert.c.recipient == to, alert.c.state == "delivered")).scalar()
-    if newest is None:
-        return "opened"
-    said = select(func.max(outbox.c.done_at)).join(alert, alert.c.ref == outbox.c.alert)
-    told = conn.execute(
-        said.where(alert.c.recipient == to, outbox.c.channel.in_(NOTICES), outbox.c.state == "delivered")
-    ).scalar()
-    return "announced" if told is not None and told >= newest else None
+        since = climbs.when(conn, row.ref, Role.ASSIGNED.value) if waits else None
+        over = "answered"
+    else:
+        unread = select(func.max(inbox_item.c.delivered_at)).join(alert, alert.c.ref == inbox_item.c.alert)
+        since = conn.execute(unread.where(alert.c.recipient == to, alert.c.state == "delivered")).scalar()
+        over = "opened"
+    if since is None:
+        return over
+    told = _last(conn, to)
+    return "announced" if told is not None and told >= since else None
+
+
+def _last(conn: Connection, to: StaffId) -> datetime | None:
+    """When this person's last notice went."""
+    mine = (alert.c.recipient == to) & outbox.c.channel.in_(NOTICES) & (outbox.c.state == "delivered")
+    query = select(func.max(outbox.c.done_at)).join(alert, alert.c.ref == outbox.c.alert)
+    at: datetime | None = conn.execute(query.where(mine)).scalar()
+    return at

@@ -22,5 +22,13 @@ def highest(conn: Connection, ref: AlertRef) -> int:
     return found or 0
 
 
+def when(conn: Connection, ref: AlertRef, role: str) -> datetime | None:
+    """When the last step to that role was taken."""
+    at: datetime | None = conn.execute(
+        select(func.max(climb.c.at)).where(climb.c.alert == ref, climb.c.role == role)
+    ).scalar()
+    return at
+
+
 def of_alert(conn: Connection, ref: AlertRef) -> Sequence[Any]:
     return conn.execute(select(climb).where(climb.c.alert == ref).order_by(climb.c.step)).all()

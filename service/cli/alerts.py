@@ -92,6 +92,7 @@ def list_alerts(
         print_json(found)
         return
     rows = table("alert", "for", "kind", "match", "state", "since")
+    rows.columns[0].no_wrap = True
     for line in found:
         rows.add_row(line.alert, line.recipient, line.kind, line.match, line.state, when(line.created_at, zone))
     out.print(rows if found else "There are no alerts.")
@@ -209,9 +210,10 @@ def list_outbox(
     if as_json:
         print_json(found)
         return
-    rows = table("entry", "alert", "for", "channel", "state", "#tries", "code", "next")
+    rows = table("entry", "for", "channel", "state", "#tries", "code", "next")
+    rows.columns[0].no_wrap = True  # `outbox retry` needs the whole of it
     for e in found:
-        rows.add_row(e.ref, e.alert, e.recipient, e.channel, e.state, str(e.attempts), e.code, when(e.next_at, zone))
+        rows.add_row(e.ref, e.recipient, e.channel, e.state, str(e.attempts), e.code, when(e.next_at, zone))
     out.print(rows if found else "Nothing waits and nothing gave up.")
 
 
