@@ -12,6 +12,8 @@ from connectors.sources import ChargeSource, TimeSource
 from records import Charge, Instant
 
 MomentOf = Callable[[Values, ZoneInfo], tuple[Instant | None, str]]
+_REMEMBERED = 4096
+"""Lists of charges."""
 ChargesOf = Callable[[Values], tuple[Charge, ...]]
 
 
@@ -42,13 +44,24 @@ def charge_reader(source: ChargeSource | None) -> ChargesOf:
     if source.text:
         code_column, text_column = source.column, source.text
         return lambda values: _two_columns(values.get(code_column, ""), values.get(text_column, ""))
-    column, split, between = source.column, source.split, source.between
+    return _one_column(source.column, source.split, source.between)
+
+
+def _one_column(column: str, split: str, between: str) -> ChargesOf:
+    """Remembers what it read, for as long as the reader lives: jails charge the same few things."""
+    known: dict[str, tuple[Charge, ...]] = {}
 
     def read(values: Values) -> tuple[Charge, ...]:
         whole = values.get(column, "")
         if not whole:
             return ()
-        return tuple(_charge(piece.strip(), between) for piece in whole.split(split) if piece.strip())
+        found = known.get(whole)
+        if found is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            pieces = (piece.strip() for piece in whole.split(split))
+            found = known[whole] = tuple(_charge(piece, between) for piece in pieces if piece)
+        return found
 
     return read
 

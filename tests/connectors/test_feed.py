@@ -6,6 +6,7 @@ import datetime as dt
 import ipaddress
 import socket
 import ssl
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,30 @@ def test_mistakes_are_explained(text: str, answer: str) -> None:
 
 
 def test_a_roster_has_an_owner() -> None:
-    feed = parse_feed("id: x\nmapping: common_roster\ntransport: {type: push}\n", "x")
+    feed = parse_feed("id: x\nkind: roster\nmapping: common_roster\ntransport: {type: push}\n", "x")
     with pytest.raises(MappingError, match="set 'org'"):
         feed.connect(secret)
+
+
+def test_a_feed_says_what_its_mapping_says() -> None:
+    with pytest.raises(MappingError, match="is of bookings, but mapping common_roster is of roster"):
+        parse_feed("id: x\nmapping: common_roster\ntransport: {type: push}\n", "x").connect(secret)
+
+
+def test_paths_are_seen_from_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        (files("connectors") / "mappings" / "jms_export.yaml").read_text("utf-8"), "utf-8"
+    )
+    text = "id: x\nmapping: own.yaml\ntransport: {type: folder, path: drop}\n"
+    connector = parse_feed(text, "x").connect(secret, tmp_path)
+    assert isinstance(connector.transport, FolderDrop)
+    assert connector.transport.path == tmp_path / "drop"
+
+
+@pytest.mark.parametrize("form", ["consents: {elements: [nonsense]}", "consents: {forms: 1}"])
+def test_a_form_of_consents_is_checked(form: str) -> None:
+    with pytest.raises(MappingError, match="consents"):
+        parse_feed(f"id: x\nmapping: fhir_roster\nkind: roster\norg: o\ntransport: {{type: push}}\n{form}\n", "x")
 
 
 def test_hl7_over_tls_with_a_certificate_of_the_sender(tmp_path: Path) -> None:

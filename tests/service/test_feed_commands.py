@@ -113,11 +113,11 @@ def _segment(name: str, **fields: str) -> str:
     return "|".join([name, *(numbered.get(n, "") for n in range(1, max(numbered) + 1))])
 
 
-def _message(last: str, first: str, number: str) -> bytes:
+def _message(last: str, first: str, number: str, born: str, ssn4: str) -> bytes:
     segments = (
         f"MSH|^~\\&|EMR|COUNTY|WL|WL|20261006090000||ADT^A01|M{number}|P|2.5.1",
         _segment(
-            "PID", f3="P1", f5=f"{last}^{first}", f7="19840317", f8="F", f11="118 Tamarack Way^^X^OH^00403", f19="4471"
+            "PID", f3=f"P{number}", f5=f"{last}^{first}", f7=born, f8="F", f11="118 Tamarack Way^^X^OH^00403", f19=ssn4
         ),
         _segment("PV1", f2="I", f3="^^^COUNTY JAIL", f19=number, f44="20261006050000-0400"),
     )
@@ -129,9 +129,12 @@ def test_hl7_messages_are_acknowledged_alike_and_read_in_the_next_cycle(site: In
     describe(site, "adt", {"type": "mllp", "port": 0}, described)
     answers = []
     with feed_commands.listening(site.engine) as (listener,):
-        for last, first, number in (("Quistgaard", "Aveline", "V1"), ("Pemberwick", "Hollist", "V2")):
+        for last, first, number, born, ssn4 in (
+            ("Quistgaard", "Aveline", "V1", "19840317", "4471"),
+            ("Pemberwick", "Hollist", "V2", "19790902", "1263"),
+        ):
             with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as sender:
-                sender.sendall(_message(last, first, number))
+                sender.sendall(_message(last, first, number, born, ssn4))
                 answers.append(sender.recv(4096).replace(number.encode(), b"V"))
         with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as sender:
             sender.sendall(b"\x0bnonsense\x1c\r")
