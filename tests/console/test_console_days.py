@@ -241,8 +241,12 @@ def test_the_reviewers_day(arrive: Arrive, served: House, shot: Shot) -> None:
     page.get_by_role("button", name="Same person").click()
     expect(page.get_by_role("heading", name="Doubtful matches")).to_be_visible()
     expect(queue).to_have_count(total - 1)
-    with served.engine.database.read() as conn:
-        made = conn.execute(select(alert).where(alert.c.match_class == "adjudicated")).all()
+    for _ in range(50):  # it is sent after the page has its answer
+        with served.engine.database.read() as conn:
+            made = conn.execute(select(alert).where(alert.c.match_class == "adjudicated")).all()
+        if {row.state for row in made} == {"delivered"}:
+            break
+        page.wait_for_timeout(200)
     assert {row.state for row in made} == {"delivered"}
     page.goto(served.origin + "/team")
     shot(page, "team")
