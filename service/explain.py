@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from records import BookingRef
+from service import stays
 from service.engine import Engine
 from service.feeds import mapping
 from store import bookings, findings
 from store.tables import booking_event
+
+_REUSED = 8
+"""As many stays under one booking number are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def explain(engine: Engine, number: str, agency: str | None = None) -> Explanati
 def _refs(engine: Engine, number: str, agency: str | None) -> Iterator[BookingRef]:
     names = [agency] if agency else list(dict.fromkeys(_agencies(engine)))
     for name in names:
-        yield BookingRef(engine.locator.ref("booking", name, number))
+        yield from reversed(list(islice(stays.names(engine, name, number), _REUSED)))  # the latest stay first
 
 
 def _agencies(engine: Engine) -> Iterator[str]:
@@ -90,7 +95,7 @@ def _explained(conn: Connection, ref: BookingRef, state: str) -> Explanation:
     told = any(state in {"delivered", "opened", "acknowledged", "closed"} for li in links for _, _, state in li.alerts)
     return Explanation(
         answer="told" if told else "not told",
-        because=_because(links, told=told),
+        because=_because(links, _not_news(conn, ref), told=told),
         booking=ref,
         state=state,
         received=tuple(_received(conn, ref)),
@@ -98,7 +103,14 @@ def _explained(conn: Connection, ref: BookingRef, state: str) -> Explanation:
     )
 
 
-def _because(links: tuple[LinkLine, ...], *, told: bool) -> str:
+def _not_news(conn: Connection, ref: BookingRef) -> tuple[str, ...]:
+    """Why its events were news to nobody, whoever it was about; empty if one of them was."""
+    said = conn.execute(select(booking_event.c.not_news).where(booking_event.c.booking == ref)).scalars().all()
+    codes = [list(codes or ()) for codes in said]
+    return tuple(sorted({code for each in codes for code in each})) if codes and all(codes) else ()
+
+
+def _because(links: tuple[LinkLine, ...], not_news: tuple[str, ...], *, told: bool) -> str:
     decisions = [d for li in links for d in li.decisions]
     answers = (
         (told, "a client was matched, the rules permitted it, and the alert was delivered"),
@@ -109,6 +121,7 @@ def _because(links: tuple[LinkLine, ...], *, told: bool) -> str:
             "the match is doubtful and waits for a reviewer; nobody is told before",
         ),
         (any(li.alerts for li in links), "an alert was permitted but is not delivered; see its state"),
+        (not_news, f"it is recorded and no news to anybody ({', '.join(not_news)})"),
         (not decisions, "a client was matched, but nobody is assigned who could be told"),
         (all(d.decision == "deny" for d in decisions), "the rules did not permit it"),
         (True, "it was part of a feed's first load, which notifies nobody"),

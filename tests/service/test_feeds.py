@@ -17,10 +17,12 @@ from config import Refuse
 from records import BookingRef
 from service import feed_commands
 from service.cycle import Cycle
+from service.explain import explain
 from service.recording import Recorder
 from service.sequence import overlap
 from service.status import status
 from store import bookings, reviews, tables
+from store import feeds as stored_feeds
 from tests.service.feeding import alerts, describe, folder, kinds, row, says, snapshot, strangers, text
 from tests.service.installation import (
     AVELINE,
@@ -128,7 +130,7 @@ def test_04_a_list_that_was_cut_off_releases_nobody_until_a_person_believes_it(s
     assert all(r["reason"] for r in refused)
     assert list((site.home / "feeds" / "jail2" / "refused").iterdir()) == []  # sealed away, not left in the clear
     with site.engine.database.read() as conn:
-        latest = feed_commands.feeds.deliveries(conn, "jail2")[-1].ref
+        latest = stored_feeds.deliveries(conn, "jail2")[-1].ref
     (done,) = feed_commands.replay(site.engine, "jail2", latest, believe=True)
     assert done.fresh == 10  # nine strangers and Aveline left
     assert stored(site, "J1").state == "released"
@@ -367,6 +369,7 @@ def test_what_cannot_be_fresh_is_kept_and_told_to_nobody(site: Installation, sai
     assert alerts(site) == ["arrest"]
     assert {r["booking"] for r in site.rows(tables.link)} == {site.booking("J1"), site.booking("J2")}
     assert [r["not_news"] for r in site.rows(tables.booking_event, booking=site.booking("J1"))] == [[reason]]
+    assert reason in explain(site.engine, "J1", "COMMON").because
 
 
 # --- numbers: 17, 18 ---
@@ -387,6 +390,7 @@ def test_17_a_number_used_by_another_jail_and_again_after_years(site: Installati
     says(site, "jail2", row(CORISANDE, "J1", release_at=OUT), name="c.csv")
     site.cycle()
     assert site.count(tables.booking) == 3
+    assert explain(site.engine, "J1", "COMMON").answer == "told"  # the latest stay of the number, not that of 2016
     told = sorted((r["recipient"], r["kind"]) for r in site.rows(tables.alert))
     assert told == [("A1", "arrest"), ("B2", "arrest"), ("B2", "release")]
 
@@ -569,7 +573,7 @@ def test_27_a_roster_that_lost_too_many_changes_nothing(site: Installation) -> N
     site.bookings(CORISANDE.booked("J1"))
     assert site.cycle().tally.alerts == 1
     with site.engine.database.read() as conn:
-        latest = feed_commands.feeds.deliveries(conn, "roster")[-1].ref
+        latest = stored_feeds.deliveries(conn, "roster")[-1].ref
     feed_commands.replay(site.engine, "roster", latest, believe=True)
     assert len([r for r in site.rows(tables.client) if r["retired_at"] is None]) == 1
 
@@ -585,7 +589,7 @@ def test_27_one_person_under_two_numbers_is_reported_and_taken_in(site: Installa
 
 def test_an_older_roster_is_not_read_again(site: Installation) -> None:
     with site.engine.database.read() as conn:
-        first = feed_commands.feeds.deliveries(conn, "roster")[-1].ref
+        first = stored_feeds.deliveries(conn, "roster")[-1].ref
     site.roster([*CLIENTS, replace(STRANGER, number="CN9")])
     site.cycle()
     with pytest.raises(Refuse, match="newer roster"):
