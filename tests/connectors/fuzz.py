@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import atheris  # type: ignore[import-not-found]  # installed where one fuzzes
+import atheris  # installed where one fuzzes
 
 with atheris.instrument_imports(include=["connectors"]):
     from connectors import Connector, FeedMalformed, FeedUnavailable, ScriptedTransport, load_mapping, ready_mappings

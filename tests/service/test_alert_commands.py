@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerts.enrolment import revoke
-from records import QuietHours
+from records import QuietHours, StaffMember
 from service import directory
 from service.directory import StaffFileInvalid
 from store import tables
@@ -120,7 +120,7 @@ def test_the_directory_knows_nights_leave_shifts_and_channels(tmp_path: Path) ->
         "America/Chicago,20:00-07:00,2026-10-30/2026-11-02/B2|2026-12-24/2026-12-26,"
         "2026-11-07T17:00/2026-11-08T08:00,folder=lee|smime",
     )
-    assert isinstance(member, directory.StaffMember)
+    assert isinstance(member, StaffMember)
     assert isinstance(member.quiet_hours, QuietHours)
     assert member.quiet_hours.zone == "America/Chicago"
     first, second = member.absences

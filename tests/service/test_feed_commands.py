@@ -17,7 +17,7 @@ import yaml
 from audit.leaves import Kind
 from config import ConfigError, ProgramSettings, Refuse
 from consent.fhir_extension import PURPOSE_SYSTEM
-from records import ClientRef, StaffId
+from records import ClientRef, ProgramId, StaffId
 from service import feed_commands
 from service.cycle import Cycle
 from service.feed_commands import Receipt, UnknownFeed
@@ -278,7 +278,7 @@ def test_an_electronic_record_brings_clients_staff_and_consents(site: Installati
     assert member is not None
     assert (member.name, member.org, member.verified) == ("Kemi Adeyemi", "clinic", False)
     assert len(history) == 1, [(r["code"], r["field"], r["reason"]) for r in site.rows(tables.quarantine)]
-    verified = replace(member, verified=True, programs=("ACT",))
+    verified = replace(member, verified=True, programs=(ProgramId("ACT"),))
     with site.engine.database.write() as conn:
         staff.put(conn, verified, site.clock())
     changed = json.loads(json.dumps(BUNDLE).replace("Kemi", "Kemisola"))

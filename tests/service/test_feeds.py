@@ -154,7 +154,8 @@ def test_a_snapshot_killed_in_the_middle_goes_on_where_it_stopped(
     says(site, "jail2", *others, row(AVELINE, "J1"), row(DEMETRIO, "J2"))
     site.cycle()
     says(site, "jail2", *others, name="b.csv")
-    record, done = Recorder.record, []
+    record = Recorder.record
+    done: list[int] = []
 
     def breaks(self: Recorder, *args: object) -> None:
         if len(done) == 1:
