@@ -148,13 +148,16 @@ def state(home: Path) -> State:
             "decisions": sorted((r["ref"], r["decision"], r["stage"]) for r in rows(tables.decision)),
             "alerts": sorted((r["ref"], r["recipient"], r["state"]) for r in rows(tables.alert)),
             "inbox": sorted((r["alert"], r["recipient"], r["kid"]) for r in rows(tables.inbox_item)),
-            "outbox": sorted((r["ref"], r["channel"], r["state"]) for r in rows(tables.outbox)),
+            # One mail stands for all that waits; which alert's entry it goes out under depends on the moment.
+            "outbox": sorted(
+                ("" if r["channel"] == "mail" else r["ref"], r["channel"], r["state"]) for r in rows(tables.outbox)
+            ),
             "quarantine": sorted(r["ref"] for r in rows(tables.quarantine)),
             "deliveries": sorted((r["ref"], r["state"], r["counts"]["rows"]) for r in rows(tables.delivery)),
             "proofs": sorted(_proofs(site).items()),
             "proven": site.verified().good,
             "files": _files(site),
-            "mails": sorted(_identifier(path) for path in (home.with_name("mail") / "new").iterdir()),
+            "mails": sorted(_addressee(path) for path in (home.with_name("mail") / "new").iterdir()),
         }
 
 
@@ -166,6 +169,7 @@ def _proofs(site: Installation) -> Counter[tuple[str, str]]:
         about = next(
             (str(facts[n]) for n in ("event", "decision", "alert", "link", "row", "delivery") if n in facts), ""
         )
+        about = "" if facts.get("channel") == "mail" else about
         if entry.leaf.kind not in {Kind.PULL, Kind.ROSTER, Kind.CHECKPOINT_PUBLISHED}:
             found[entry.leaf.kind.value, f"{about} {facts.get('result', '')} {facts.get('channel', '')}"] += 1
     return found
@@ -326,8 +330,8 @@ class Drill:
         return make_url(self.server or "").set(database=name).render_as_string(hide_password=False)
 
 
-def _identifier(path: Path) -> str:
-    return next(line for line in path.read_text("utf-8").splitlines() if line.startswith("Message-ID:"))
+def _addressee(path: Path) -> str:
+    return next(line for line in path.read_text("utf-8").splitlines() if line.startswith("To:"))
 
 
 def differences(expected: State, found: State) -> list[str]:
