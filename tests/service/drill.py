@@ -148,16 +148,19 @@ def state(home: Path) -> State:
             "decisions": sorted((r["ref"], r["decision"], r["stage"]) for r in rows(tables.decision)),
             "alerts": sorted((r["ref"], r["recipient"], r["state"]) for r in rows(tables.alert)),
             "inbox": sorted((r["alert"], r["recipient"], r["kid"]) for r in rows(tables.inbox_item)),
-            # One mail stands for all that waits; which alert's entry it goes out under depends on the moment.
+            # One mail stands for all that waits: whose entry it goes out under depends on the moment, not that all settle.
             "outbox": sorted(
-                ("" if r["channel"] == "mail" else r["ref"], r["channel"], r["state"]) for r in rows(tables.outbox)
+                ("", "mail", "settled" if r["state"] in {"delivered", "withdrawn"} else r["state"])
+                if r["channel"] == "mail"
+                else (r["ref"], r["channel"], r["state"])
+                for r in rows(tables.outbox)
             ),
             "quarantine": sorted(r["ref"] for r in rows(tables.quarantine)),
             "deliveries": sorted((r["ref"], r["state"], r["counts"]["rows"]) for r in rows(tables.delivery)),
             "proofs": sorted(_proofs(site).items()),
             "proven": site.verified().good,
             "files": _files(site),
-            "mails": sorted(_addressee(path) for path in (home.with_name("mail") / "new").iterdir()),
+            "mails": sorted({_addressee(path) for path in (home.with_name("mail") / "new").iterdir()}),
         }
 
 
@@ -169,8 +172,8 @@ def _proofs(site: Installation) -> Counter[tuple[str, str]]:
         about = next(
             (str(facts[n]) for n in ("event", "decision", "alert", "link", "row", "delivery") if n in facts), ""
         )
-        about = "" if facts.get("channel") == "mail" else about
-        if entry.leaf.kind not in {Kind.PULL, Kind.ROSTER, Kind.CHECKPOINT_PUBLISHED}:
+        mail = facts.get("channel") == "mail"
+        if not mail and entry.leaf.kind not in {Kind.PULL, Kind.ROSTER, Kind.CHECKPOINT_PUBLISHED}:
             found[entry.leaf.kind.value, f"{about} {facts.get('result', '')} {facts.get('channel', '')}"] += 1
     return found
 
