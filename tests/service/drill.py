@@ -344,9 +344,7 @@ def differences(expected: State, found: State) -> list[str]:
 def judge(steps: Sequence[str], expected: State, drill: Drill, target: int) -> list[str]:
     """What is wrong after a kill at this step; empty when nothing is."""
     found = drill.disturbed(target)
-    wrong = [
-        f"{name}: {found[name]!r} instead of {value!r}" for name, value in expected.items() if found[name] != value
-    ]
+    wrong = differences(expected, found)
     again = twice(drill.folder / f"killed_at_{target}" / "home")
     unsure = steps[target] == "mail: after" or steps[target - 1 : target + 1] == ["mail: after", "commit: before"]
     if again != int(unsure):  # only between the server's yes and our commit does nobody know that it took the mail
