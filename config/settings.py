@@ -308,6 +308,7 @@ class ConsoleSettings(Section):
     )
     idle_minutes: int = Field(15, ge=1, le=240, description="a session unused for so long ends")
     session_hours: int = Field(10, ge=1, le=24, description="a session ends after so long, used or not")
+    requests_per_minute: int = Field(600, ge=0, description="of one session, token or address; 0: no limit")
     second_reviewer: bool = Field(False, description="a doubtful match needs two reviewers who agree")
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token of the metrics collector; empty: none")
     oidc: OidcSettings = OidcSettings()

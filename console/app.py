@@ -15,13 +15,16 @@ from console.guard import guarded_routes
 from console.headers import SecurityHeaders
 from console.limits import BodyLimit
 from console.oidc import Provider
+from console.pace import Buckets, Pace
 from console.proofs import Passwords
 from console.runtime import Runtime
 from console.signin import SignIn
 from service.dispatch import Dispatcher
 from service.engine import Engine
 
-ROUTERS = (door.router, account.router, inbox.router, review.router, compliance.router, operations.router, api.router, probes.router)  # fmt: skip
+ROUTERS = (
+    door.router, account.router, inbox.router, review.router, compliance.router, operations.router, probes.router, *api.ROUTERS,
+)  # fmt: skip
 
 
 def create_app(
@@ -37,10 +40,12 @@ def create_app(
     provider = _provider(engine, http)
     app.state.runtime = Runtime(engine, SignIn(engine, passwords), provider, demo, lambda: Dispatcher(engine).run())
     for router in ROUTERS:
-        app.include_router(router, include_in_schema=router is api.router)
+        app.include_router(router, include_in_schema=router in api.ROUTERS)
     app.mount("/static", StaticFiles(directory=str(files("console") / "static")))
     faults.install(app)
     app.add_middleware(BodyLimit)
+    buckets = Buckets(engine.settings.console.requests_per_minute, engine.clock)
+    app.add_middleware(Pace, buckets=buckets, cookie=app.state.runtime.cookie)
     app.add_middleware(faults.LastResort)
     app.add_middleware(SecurityHeaders, secure=app.state.runtime.secure)
     return app

@@ -14,10 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from alerts.errors import AlertNotOpen, KeyRefused, NotTheRecipient, OutcomeRefused
 from audit.leaves import Kind, leaf
 from config import Refuse, Retry, TellPerson, WarmlinkError
-from console.guard import ForgedRequest, NotAllowed, NotFound, NotSignedIn
+from console.guard import ForgedRequest, NotFound, NotSignedIn
 from console.pages import go, page
+from console.rights import NotAllowed
 from console.runtime import runtime_of
+from service.desks.mend import NothingWaits
 from service.desks.review import NoSuchReview, ReviewSettled
+from service.desks.threads import NoSuchThread
 from service.logs import error_code
 from service.reading import NotAvailable
 
@@ -29,8 +32,10 @@ STATUS: tuple[tuple[type[WarmlinkError], int], ...] = (
     (NotTheRecipient, 404),
     (NoSuchReview, 404),
     (NotAvailable, 404),
+    (NoSuchThread, 404),
     (AlertNotOpen, 409),
     (ReviewSettled, 409),
+    (NothingWaits, 409),
     (KeyRefused, 422),
     (OutcomeRefused, 422),
     (Refuse, 422),
@@ -52,13 +57,13 @@ def status_of(fault: WarmlinkError) -> int:
 
 def _ours(request: Request, fault: Exception) -> Response:
     status = status_of(fault) if isinstance(fault, WarmlinkError) else 500
-    if isinstance(fault, NotTheRecipient | NoSuchReview):
+    if isinstance(fault, NotTheRecipient | NoSuchReview | NoSuchThread):
         _note(request)
     if status >= 500:
         runtime_of(request).engine.log.error("console.failed", error=error_code(fault))
     if status == 401 and not _wants_json(request):
         return go("/sign-in")
-    return _answer(request, status, str(fault) if status < 500 else "")
+    return answer(request, status, str(fault) if status < 500 else "")
 
 
 def _note(request: Request) -> None:
@@ -72,11 +77,11 @@ def _note(request: Request) -> None:
 def _unreadable(request: Request, fault: Exception) -> Response:
     """Names the fields. The library's own answer would quote what was sent."""
     places = sorted({".".join(map(str, e["loc"][1:])) for e in fault.errors()}) if isinstance(fault, RequestValidationError) else []  # fmt: skip
-    return _answer(request, 422, f"cannot be read: {', '.join(places)}")
+    return answer(request, 422, f"cannot be read: {', '.join(places)}")
 
 
 def _plain(request: Request, fault: Exception) -> Response:
-    return _answer(request, fault.status_code if isinstance(fault, HTTPException) else 500, "")
+    return answer(request, fault.status_code if isinstance(fault, HTTPException) else 500, "")
 
 
 class LastResort:
@@ -102,17 +107,27 @@ class LastResort:
                 "console.unforeseen", error=f"{type(fault).__name__} at {Path(place.filename).name}:{place.lineno}"
             )
             if scope["type"] == "http" and not begun:
-                await _answer(Request(scope, receive), 500, "")(scope, receive, send)
+                await answer(Request(scope, receive), 500, "")(scope, receive, send)
 
 
-def _answer(request: Request, status: int, detail: str) -> Response:
+def answer(request: Request, status: int, detail: str) -> Response:
+    """The fault as the asker reads it: a problem (RFC 9457) for a script, a page for a person."""
     if _wants_json(request):
         body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error"), "detail": detail}
         return JSONResponse(body, status_code=status, media_type="application/problem+json")
     return page(request, "fault.html", status=status, code=status, detail=detail)
 
 
-_TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not found", 409: "Changed meanwhile", 422: "Refused", 503: "Busy"}
+_TITLES = {
+    401: "Sign in",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Changed meanwhile",
+    413: "Too large",
+    422: "Refused",
+    429: "Too fast",
+    503: "Busy",
+}
 
 
 def _wants_json(request: Request) -> bool:

@@ -12,19 +12,16 @@ from starlette.concurrency import run_in_threadpool
 from audit.leaves import Kind, leaf
 from config import ConfigError, Refuse
 from console.proofs import csrf_token, same
-from console.rights import Principal, Right
+from console.rights import NotAllowed, Principal, Right
 from console.runtime import Runtime, runtime_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"
+API = "/api/v1/"
 
 
 class NotSignedIn(Refuse):
     """There is no session, or it has ended."""
-
-
-class NotAllowed(Refuse):
-    """The account has no right to that."""
 
 
 class NotFound(Refuse):
@@ -49,10 +46,14 @@ class Needs:
 
     async def __call__(self, request: Request) -> Principal:
         runtime = runtime_of(request)
-        who = await run_in_threadpool(runtime.sign_in.principal, runtime.token_of(request))
+        secret = bearer(request)
+        if secret is None:
+            who = await run_in_threadpool(runtime.sign_in.principal, runtime.token_of(request))
+        else:
+            who = await run_in_threadpool(runtime.tokens.principal, secret, address_of(request))
         if who is None:
             raise NotSignedIn("sign in first")
-        if request.method not in SAFE:
+        if secret is None and request.method not in SAFE:
             await _from_our_page(request, runtime, who)
         if self.right is not None and not who.may(self.right):
             await run_in_threadpool(_note_refusal, runtime, who, self.right)
@@ -87,12 +88,29 @@ Administrator = Annotated[Principal, Depends(Needs(Right.ADMINISTER))]
 
 
 def guarded_routes(routers: Iterable[APIRouter]) -> Iterator[tuple[APIRoute, Gate]]:
-    """Every route with its gate. Raises ConfigError for one that has none, or two."""
-    for route in (r for router in routers for r in router.routes if isinstance(r, APIRoute)):
+    """Every route with its gate. Raises ConfigError for one that has none, or two, or that cannot be looked into."""
+    for route in (r for router in routers for r in router.routes):
+        if not isinstance(route, APIRoute):
+            raise ConfigError(
+                f"a {type(route).__name__} cannot be checked for a gate; give its routes to the application"
+            )
         gates = [d.call for d in route.dependant.dependencies if isinstance(d.call, Needs | Open)]
         if len(gates) != 1:
             raise ConfigError(f"route {route.path} stands behind {len(gates)} gates; it needs one")
         yield route, gates[0]
+
+
+def bearer(request: Request) -> str | None:
+    """The token of a script, on the API only. No browser sends one by itself, so no page token goes with it."""
+    given = request.headers.get("authorization", "")
+    if not given or not request.url.path.startswith(API):
+        return None
+    return given.removeprefix("Bearer ").strip()
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from; only a keyed name of it is ever kept."""
+    return request.client.host if request.client else ""
 
 
 async def _from_our_page(request: Request, runtime: Runtime, who: Principal) -> None:

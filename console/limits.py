@@ -1,11 +1,15 @@
-"""A request is small: nothing here takes files."""
+"""A request is small, but for a draft of the rules."""
 
 from __future__ import annotations
 
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from console.faults import answer
+
 MOST = 64 * 1024
+ROOMY = {"/rules/trial": 512 * 1024, "/api/v1/rules/trial": 512 * 1024}
+"""A whole rule book is larger than any other thing that is sent."""
 
 
 class BodyLimit:
@@ -18,9 +22,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most = ROOMY.get(scope["path"], MOST)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > MOST:
-            await PlainTextResponse("too large", status_code=413)(scope, receive, send)
+        if not declared.isdigit() or int(declared) > most:
+            await answer(Request(scope), 413, "too large")(scope, receive, send)
             return
         seen = 0
 
@@ -28,7 +33,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > MOST:
+            if seen > most:
                 return {"type": "http.disconnect"}
             return message
 

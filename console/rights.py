@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from config import Refuse
 from records import OrgId, StaffId
 from store.accounts import Account, Session
+
+
+class NotAllowed(Refuse):
+    """The account has no right to that."""
 
 
 class Right(Enum):
@@ -75,6 +80,13 @@ class Principal:
     @property
     def staff(self) -> StaffId | None:
         return StaffId(self.account.staff) if self.account.staff else None
+
+    @property
+    def member(self) -> StaffId:
+        """As `staff`, for what only somebody of the directory can do. Raises NotAllowed for an office without a name."""
+        if self.account.staff is None:
+            raise NotAllowed("this account is of nobody in the staff directory")
+        return StaffId(self.account.staff)
 
     @property
     def org(self) -> OrgId | None:

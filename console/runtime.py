@@ -13,6 +13,7 @@ from config import Refuse
 from console.oidc import Provider
 from console.rights import Principal
 from console.signin import SignIn
+from console.tokens import Tokens
 from service.engine import Engine
 
 FRESH = timedelta(minutes=10)
@@ -32,6 +33,10 @@ class Runtime:
     demo: bool = False
     dispatch: Callable[[], object] = field(default=lambda: None)
     """Work the outbox now instead of at the next cycle: called after something was queued by a person."""
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.engine)
 
     @property
     def origin(self) -> str:

@@ -32,7 +32,12 @@ def client_numbers(conn: Connection, engine: Engine, org: str | None) -> dict[Cl
 
 
 def client_of(conn: Connection, engine: Engine, number: str, org: str | None) -> ClientRef:
-    client = client_numbers(conn, engine, org).get(ClientId(number))
+    """Raises UnknownClient. With the organisation named it is found by its keyed name, however long the roster is."""
+    if org is not None:
+        named = ClientRef(engine.locator.ref("client", org, number))
+        client = named if clients.get(conn, engine.vault, named) else None
+    else:
+        client = client_numbers(conn, engine, org).get(ClientId(number))
     if client is None:
         raise UnknownClient("no roster lists that client, or two do: name the organisation with --org")
     return client

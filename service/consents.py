@@ -137,8 +137,13 @@ def add(
     engine: Engine, number: str, record: ConsentRecord, *, org: str | None, by: str, scan: Path | None = None
 ) -> None:
     """Put one consent on file, with the hash of its scanned form where there is one."""
-    now = engine.clock()
     document = sha256(scan.read_bytes()).hexdigest() if scan else ""
+    file(engine, number, record, org=org, by=by, document=document)
+
+
+def file(engine: Engine, number: str, record: ConsentRecord, *, org: str | None, by: str, document: str) -> None:
+    """As `add`, by the SHA-256 of a scan that stays elsewhere (hex; empty where there is none)."""
+    now = engine.clock()
     with engine.database.write() as conn:
         client = client_of(conn, engine, number, org)
         before = history_of(conn, engine, client)

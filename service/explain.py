@@ -73,12 +73,12 @@ def explain(engine: Engine, number: str, agency: str | None = None) -> Explanati
 
 
 def _refs(engine: Engine, number: str, agency: str | None) -> Iterator[BookingRef]:
-    names = [agency] if agency else list(dict.fromkeys(_agencies(engine)))
+    names = [agency] if agency else list(dict.fromkeys(agencies(engine)))
     for name in names:
         yield from reversed(list(islice(stays.names(engine, name, number), _REUSED)))  # the latest stay first
 
 
-def _agencies(engine: Engine) -> Iterator[str]:
+def agencies(engine: Engine) -> Iterator[str]:
     """The agencies that the configured mappings name, and the feeds themselves for those that name none."""
     for feed in engine.settings.feeds:
         if feed.kind == "bookings":

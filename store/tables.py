@@ -266,6 +266,8 @@ alert = Table(
     Column("acknowledged_at", UtcDateTime),
     Column("closed_at", UtcDateTime),
     Column("retracts", REF),  # for a retraction: the alert that no longer stands
+    Index("ix_alert_link", "link"),
+    Index("ix_alert_state_created_at", "state", "created_at"),
     one_of("state", "queued", "delivered", "opened", "acknowledged", "withdrawn", "stuck", "closed"),
 )
 
@@ -483,6 +485,20 @@ passkey = Table(
     Column("label", String(64), nullable=False),
     Column("added_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),  # SHA-256: the token itself is shown once
+    Column("account", REF, ForeignKey("account.id"), nullable=False, index=True),
+    Column("role", CODE, nullable=False),  # one role of the account: a script gets no more than it is for
+    Column("label", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
 )
 
 review_opinion = Table(

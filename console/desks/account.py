@@ -102,15 +102,36 @@ def create(request: Request, who: Administrator, new: Annotated[NewAccount, Form
     return _list(request, who, made=(new.login, password))
 
 
+@router.post("/account/tokens")
+def make_token(
+    request: Request, who: SignedIn, role: Annotated[Role, Form()], label: Text, days: Annotated[int, Form()]
+) -> Response:
+    """A token for a script, shown this once."""
+    runtime = runtime_of(request)
+    runtime.require_fresh(who)
+    return _own(request, who, made=runtime.tokens.make(who, role, label, days))
+
+
+@router.post("/account/tokens/revoke")
+def revoke_token(request: Request, who: SignedIn, ref: Text) -> Response:
+    runtime_of(request).tokens.revoke(who.name, who.account.id, ref)
+    return go("/account")
+
+
 @router.post("/accounts/{account_id}/{act}")
 def act_on(request: Request, who: Administrator, account_id: str, act: str) -> Response:
-    """disable, enable, unlock, or reset the second factor. Nobody does any of it to themselves."""
-    runtime = runtime_of(request)
+    change_account(runtime_of(request), who, account_id, act)
+    return go("/accounts")
+
+
+def change_account(runtime: Runtime, who: Principal, account_id: str, act: str) -> None:
+    """disable, enable, unlock, reset the second factor, or revoke its tokens. Nobody does any of it to themselves."""
     acts: dict[str, dict[str, object]] = {
         "disable": {"disabled_at": runtime.engine.clock()},
         "enable": {"disabled_at": None},
         "unlock": {"failures": 0, "locked_until": None},
         "reset": {"sealed_totp": None, "totp_step": 0},
+        "revoke": {},
     }
     values = acts.get(act)
     with runtime.engine.database.read() as conn:
@@ -119,18 +140,24 @@ def act_on(request: Request, who: Administrator, account_id: str, act: str) -> R
         raise NotFound("there is no such account")
     if known.id == who.account.id:
         raise Refuse("nobody changes their own account here; ask another administrator")
-    _change(runtime, who, account_id, **values)
+    if values:
+        _change(runtime, who, account_id, **values)
     if act in {"disable", "reset"}:
         with runtime.engine.database.write() as conn:
             accounts.end_sessions(conn, account_id, runtime.engine.clock())
-    return go("/accounts")
+    if act in {"disable", "revoke"}:
+        runtime.tokens.revoke(who.name, account_id)
 
 
-def _own(request: Request, who: Principal, *, refused: bool = False) -> Response:
-    with runtime_of(request).engine.database.read() as conn:
+def _own(request: Request, who: Principal, *, refused: bool = False, made: str = "") -> Response:
+    runtime = runtime_of(request)
+    with runtime.engine.database.read() as conn:
         keys = accounts.passkeys_of(conn, who.account.id)
     status = 401 if refused else 200
-    return page(request, "account.html", status=status, here="account", passkeys=keys, refused=refused)
+    tokens = runtime.tokens.of(who.account.id)
+    return page(
+        request, "account.html", status=status, here="account", passkeys=keys, refused=refused, made=made, tokens=tokens
+    )
 
 
 def _list(request: Request, who: Principal, *, made: tuple[str, str] | None = None) -> Response:

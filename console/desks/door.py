@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, Response
 
 from config import Refuse, Retry
-from console.guard import OPEN, NotFound, SignedIn
+from console.guard import OPEN, NotFound, SignedIn, address_of
 from console.pages import LANGUAGE_COOKIE, go, home_of, page
 from console.passkeys import Passkeys
 from console.proofs import new_token, otpauth, readable, token_hash
@@ -31,7 +31,7 @@ def sign_in_page(request: Request) -> Response:
 def sign_in(request: Request, login: Text, password: Text) -> Response:
     runtime = runtime_of(request)
     try:
-        pending = runtime.sign_in.password(login, password, _address(request))
+        pending = runtime.sign_in.password(login, password, address_of(request))
     except SignInRefused:
         return _door(request, refused=True)
     return with_flow(go("/sign-in/code"), runtime, pending.flow)
@@ -186,7 +186,3 @@ def with_flow(answer: Response, runtime: Runtime, flow: str, path: str = "/sign-
     age = int(FLOW_LIFE.total_seconds())
     answer.set_cookie(FLOW_COOKIE, flow, max_age=age, path=path, secure=runtime.secure, httponly=True, samesite="lax")
     return answer
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

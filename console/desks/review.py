@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Form, Request
 from starlette.responses import Response
 
-from console.guard import NotAllowed, Reviewer, TeamLead
+from console.guard import Reviewer, TeamLead
 from console.pages import go, page
 from console.rights import Principal
 from console.runtime import runtime_of
 from console.waterfall import waterfall
-from records import StaffId
 from service.desks import compliance, review, team
 from service.desks.review import Opinion
 
@@ -43,7 +42,7 @@ def review_decide(
     request: Request, who: Reviewer, work: BackgroundTasks, link: str, opinion: Annotated[Opinion, Form()]
 ) -> Response:
     runtime = runtime_of(request)
-    state = review.decide(runtime.engine, link, who.org, _staff(who), opinion)
+    state = review.decide(runtime.engine, link, who.org, who.member, opinion)
     work.add_task(runtime.dispatch)
     answer = go("/review" if state != "open" else f"/review/{link}")
     answer.background = work
@@ -60,7 +59,7 @@ def team_board(request: Request, who: TeamLead) -> Response:
 def _one(request: Request, who: Principal, link: str, *, asked: bool = False) -> Response:
     engine = runtime_of(request).engine
     doubt = review.one(engine, link, who.org, who.name)
-    sides = review.sides(engine, link, who.org, _staff(who)) if asked else None
+    sides = review.sides(engine, link, who.org, who.member) if asked else None
     return page(
         request,
         "review_one.html",
@@ -73,10 +72,3 @@ def _one(request: Request, who: Principal, link: str, *, asked: bool = False) ->
         second=engine.settings.console.second_reviewer,
         names=compliance.staff_names(engine),
     )
-
-
-def _staff(who: Principal) -> StaffId:
-    """A reviewer is a member of the programme's own staff: an office without a name decides nothing about a client."""
-    if who.staff is None:
-        raise NotAllowed("a reviewer must be in the staff directory")
-    return who.staff

@@ -222,3 +222,20 @@ def with_password(house: House, login: str, role: Role, **who: str) -> None:
 
 LOGINS = {role: login for login, role, _, _ in reversed(SEEDED)}
 """One seeded account of each role."""
+
+
+def token_of(house: House, login: str, role: Role, days: int = 90) -> str:
+    """A token for a script of this account."""
+    session = house.token(login)
+    runtime = house.app.state.runtime
+    who = runtime.sign_in.principal(session)
+    assert who is not None
+    made: str = runtime.tokens.make(who, role, "script of a test", days)
+    return made
+
+
+def script(house: House, secret: str) -> TestClient:
+    """A program that has nothing but its token."""
+    made = house.client()
+    made.headers["authorization"] = f"Bearer {secret}"
+    return made

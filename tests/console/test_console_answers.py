@@ -209,3 +209,18 @@ def test_an_emergency_access_is_reviewed_by_somebody_else(house: House) -> None:
     rows = {row["position"]: row for row in officer.get("/api/v1/reports/break_glass").json()}
     assert (rows[theirs]["outcome"], rows[theirs]["reviewed_by"]) == ("not_justified", "county-privacy")
     assert rows[own]["outcome"] == ""
+
+
+def test_whoever_asks_too_fast_waits_and_others_do_not(build: Any) -> None:
+    house = build(requests_per_minute=30)
+    one, other = house.client("lee"), house.client("ortiz")
+    answers = [one.get("/api/v1/me") for _ in range(31)]
+    assert [a.status_code for a in answers] == [200] * 30 + [429]
+    assert answers[-1].headers["retry-after"] == "2"
+    assert answers[-1].headers["content-security-policy"] == POLICY
+    assert one.get("/inbox").status_code == 429
+    assert one.get("/static/warmlink.css").status_code == one.get("/healthz").status_code == 200
+    assert other.get("/api/v1/me").status_code == 200
+    house.clock.forward(seconds=2)
+    assert one.get("/api/v1/me").status_code == 200
+    assert one.get("/api/v1/me").status_code == 429
