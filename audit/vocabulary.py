@@ -129,10 +129,11 @@ TYPES: Mapping[str, FactType] = {
         "sealed", "expunged", "cancelled", "retention", "match_window", "client_request", "entered_in_error", "withdrawn"
     ),
     "purpose": any_of(Purpose),
-    "key_purpose": one_of("store", "linkage", "staff", "checkpoint", "backup", "witness", "master"),
+    "key_purpose": one_of("store", "linkage", "staff", "checkpoint", "backup", "witness", "master", "feed"),
     "recipient_kind": any_of(RecipientKind),
     "result": one_of(
-        "complete", "unchanged", "refused", "unavailable", "delivered", "retry", "dead", "withdrawn", "ok", "failed"
+        "complete", "unchanged", "refused", "unavailable", "delivered", "retry", "dead", "withdrawn", "ok", "failed",
+        "received",
     ),
     "retraction_reason": one_of(
         "wrong_person", "cancelled", "sealed", "expunged", "entered_in_error", "merged", "superseded", "consent_revoked"
@@ -193,7 +194,7 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.BREAK_GLASS_REVIEW: _shape("declaration by outcome"),
     Kind.CONSENT: _shape("consent client change", "by seq until"),
     Kind.POLICY_CHANGE: _shape("rule_set rule_set_hash by", "previous_hash approved_by"),
-    Kind.KEY_CHANGE: _shape("key_purpose change", "key kid staff by epoch"),
+    Kind.KEY_CHANGE: _shape("key_purpose change", "key kid staff by epoch feed"),
     Kind.CONFIG_CHANGE: _shape("config_hash", "previous_hash settings by"),
     Kind.EXPORT: _shape("report format by", "client rows content_hash since until"),
     Kind.LOGIN: _shape("method result", "by code"),

@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from console import api, faults, probes
+from console import api, faults, probes, push
 from console.desks import account, compliance, door, inbox, operations, review
 from console.guard import guarded_routes
 from console.headers import SecurityHeaders
@@ -24,6 +24,7 @@ from service.engine import Engine
 
 ROUTERS = (
     door.router, account.router, inbox.router, review.router, compliance.router, operations.router, probes.router, *api.ROUTERS,
+    push.router,
 )  # fmt: skip
 
 
@@ -43,7 +44,8 @@ def create_app(
         app.include_router(router, include_in_schema=router in api.ROUTERS)
     app.mount("/static", StaticFiles(directory=str(files("console") / "static")))
     faults.install(app)
-    app.add_middleware(BodyLimit)
+    push.install(app, engine)
+    app.add_middleware(BodyLimit, elsewhere=push.ADDRESS)
     buckets = Buckets(engine.settings.console.requests_per_minute, engine.clock)
     app.add_middleware(Pace, buckets=buckets, cookie=app.state.runtime.cookie)
     app.add_middleware(faults.LastResort)

@@ -1,4 +1,4 @@
-"""A request is small, but for a draft of the rules."""
+"""A request is small, but for a draft of the rules; and what a feed is sent counts for itself."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ ROOMY = {"/rules/trial": 512 * 1024, "/api/v1/rules/trial": 512 * 1024}
 
 
 class BodyLimit:
-    """Refuses a body beyond the limit, by its declared length or, where that is missing or false, while reading."""
+    """Refuses a body beyond the limit, by its declared length or, where that is missing or false, while reading.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    What lies under `elsewhere` has a limit of its own.
+    """
+
+    def __init__(self, app: ASGIApp, elsewhere: str) -> None:
+        self._app, self._elsewhere = app, elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self._elsewhere):
             await self._app(scope, receive, send)
             return
         most = ROOMY.get(scope["path"], MOST)

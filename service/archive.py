@@ -7,6 +7,7 @@ taken up by the next. What is pulled or pushed never stands anywhere in the clea
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from hashlib import file_digest
@@ -56,16 +57,62 @@ def restore(sealed: Path, vault: Vault) -> Iterator[bytes]:
             number += 1
 
 
+def reader(sealed: Path, vault: Vault) -> BinaryIO:
+    """The bytes of a sealed file as a stream: one piece of it is in memory at a time."""
+    return io.BufferedReader(_Pieces(restore(sealed, vault)))
+
+
 def write_sealed(source: BinaryIO, target: Path, vault: Vault) -> Path:
     """Seal beside `target`, to the disk; the caller gives it its name. A sealed file is never half a file."""
     part = target.with_name(f".{target.name}.part")
     with part.open("wb") as out:
-        for number, chunk in enumerate(iter(lambda: source.read(CHUNK), b"")):
-            sealed = vault.seal(chunk, place=_place(_name(target), number))
-            out.write(len(sealed).to_bytes(4, "big") + sealed)
-        out.flush()
-        os.fsync(out.fileno())
+        sealing = Sealing(out, target, vault)
+        for chunk in iter(lambda: source.read(CHUNK), b""):
+            sealing.write(chunk)
+        sealing.finish()
     return part
+
+
+class Sealing:
+    """Seals what comes in pieces of any size into an open file, which will bear the name of `target`."""
+
+    def __init__(self, out: BinaryIO, target: Path, vault: Vault) -> None:
+        self._out, self._name, self._vault = out, _name(target), vault
+        self._kept, self._number = bytearray(), 0
+
+    def write(self, piece: bytes) -> None:
+        self._kept += piece
+        while len(self._kept) >= CHUNK:
+            self._seal(CHUNK)
+
+    def finish(self) -> None:
+        """Once it returns, everything is on the disk."""
+        if self._kept:
+            self._seal(len(self._kept))
+        self._out.flush()
+        os.fsync(self._out.fileno())
+
+    def _seal(self, size: int) -> None:
+        sealed = self._vault.seal(bytes(self._kept[:size]), place=_place(self._name, self._number))
+        self._out.write(len(sealed).to_bytes(4, "big") + sealed)
+        self._number += 1
+        del self._kept[:size]
+
+
+class _Pieces(io.RawIOBase):
+    """Pieces of bytes as the raw end of a stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # typeshed wants its private buffer protocol
+        self._rest = self._rest or next(self._pieces, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
 
 
 def _seal(plain: Path, target: Path, vault: Vault) -> None:

@@ -1,22 +1,18 @@
-"""What operators and senders do with feeds: describe one, try it out, push to it, read again what was received."""
+"""What operators do with feeds: describe one, try it out, read again what was received."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
 from audit.facts import as_code
 from audit.leaves import Kind, leaf
 from config import FeedSettings, Refuse, Settings
-from connectors import Cursor, FeedMalformed, MemoryDelivery, MllpListener, Pull, RowFault, parse_feed
-from connectors.feed import MllpFeed
+from connectors import Cursor, MemoryDelivery, Pull, parse_feed
 from connectors.panel import Twice, persons_twice
 from connectors.profile import FeedProfile, profile
 from records import RosterEntry
@@ -24,34 +20,14 @@ from service import archive
 from service import feeds as feeds_of
 from service.caseload import load_index, take_roster
 from service.engine import Engine
-from service.intake import Intake, delivery_ref
+from service.intake import Intake
 from service.screening import Screener
-from service.spool import SealedSpool
 from store import feeds
 from store.feeds import KnownDelivery
-
-MOST_PUSHED = 64 << 20
-"""Bytes of one pushed delivery."""
 
 
 class UnknownFeed(Refuse):
     """No feed of this name is configured, or nothing of this name was received."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What the sender is told. It follows from the content and the feed's mapping alone: never from who is on a roster.
-
-    The delivery waits sealed for the next cycle, so that not even the time to answer depends on what comes of it.
-    """
-
-    status: Literal["received", "refused"]
-    delivery: str
-    rows: int = 0
-    refused: int = 0
-    problems: tuple[tuple[int, str, str], ...] = ()
-    """(line, field, code) of each row that was set aside."""
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,71 +83,6 @@ def _bytes(sample: Path) -> bytes:
         return sample.read_bytes()
     except OSError as fault:
         raise Refuse(f"{sample} cannot be read") from fault
-
-
-# --- what senders push ---
-
-
-def receive(engine: Engine, feed: str, content: bytes, now: datetime) -> Receipt:
-    """Take one pushed delivery. Once it returns, a received one is on the disk and will be read in the next cycle.
-
-    Raises UnknownFeed for a feed that is not pushed, Retry where it cannot be kept: then the sender sends it again.
-    """
-    settings = named(engine.settings, feed)
-    connector = engine.connector(settings)
-    spool = connector.transport
-    if not isinstance(spool, SealedSpool):
-        raise UnknownFeed(f"feed {feed} is not one that is pushed")
-    pull = connector.receive(MemoryDelivery(content, Cursor(""), name="delivery"), now)
-    name = delivery_ref(engine, feed, pull.source_hash)
-    receipt = _receipt(pull, name, len(content))
-    if receipt.status == "received":
-        spool.put(name, content)
-    else:
-        archive.keep(spool.drop, name, io.BytesIO(content), engine.vault)
-        intake = Intake.begin(engine, feed, pull, now)
-        with engine.database.write() as conn:
-            intake.refuse(conn, FeedMalformed.__name__, receipt.reason)
-    engine.log.info("feed.received", feed=feed, delivery=name, state=receipt.status, rows=receipt.rows)
-    return receipt
-
-
-def _receipt(pull: Pull, name: str, size: int) -> Receipt:
-    if size > MOST_PUSHED:
-        return Receipt("refused", name, reason=f"larger than {MOST_PUSHED >> 20} MB")
-    try:
-        faults = [item for item in pull.items() if isinstance(item, RowFault)]
-    except FeedMalformed as fault:
-        return Receipt("refused", name, pull.summary.rows, pull.summary.refused, reason=str(fault))
-    problems = tuple((fault.line, fault.field, fault.code) for fault in faults)
-    read = pull.summary
-    if read.rows and read.refused == read.rows:
-        return Receipt("refused", name, read.rows, read.refused, problems, reason="not one of its rows can be read")
-    return Receipt("received", name, read.rows, read.refused, problems)
-
-
-@contextmanager
-def listening(engine: Engine) -> Iterator[Sequence[MllpListener]]:
-    """HL7 listeners of every feed that has one, from now until the end."""
-    with ExitStack() as running:
-        listeners = []
-        for feed in engine.settings.feeds:
-            transport = feeds_of.read(feed.file).seen_from(engine.settings.home) if feed.file else None
-            if isinstance(transport, MllpFeed):
-                listener = MllpListener(transport.settings(), _handler(engine, feed.id), engine.clock)
-                listener.start()
-                running.callback(listener.stop)
-                listeners.append(listener)
-        yield listeners
-
-
-def _handler(engine: Engine, feed: str) -> Any:
-    def handle(delivery: MemoryDelivery) -> None:
-        receipt = receive(engine, feed, delivery.content, engine.clock())
-        if receipt.status == "refused":
-            raise FeedMalformed(receipt.reason)
-
-    return handle
 
 
 # --- reading again ---

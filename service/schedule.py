@@ -16,8 +16,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 from config import Retry
 from service.cycle import Cycle, CycleReport
 from service.engine import Engine
-from service.feed_commands import listening
 from service.logs import error_code
+from service.receiving import listening
 from store import claims
 
 CYCLE = "cycle"

@@ -74,6 +74,15 @@ feed_state = Table(
     one_of("state", "new", "ok", "late", "degraded", "refused"),
 )
 
+feed_token = Table(
+    "feed_token",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("feed", String(64), nullable=False, index=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),  # null while it stands
+)
+
 delivery = Table(
     "delivery",
     metadata,

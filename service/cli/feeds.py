@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import yaml
 
 from config import Refuse
 from connectors.profile import FeedProfile
-from service import feed_commands
+from service import feed_commands, feed_tokens
 from service.cli.common import ConfigOption, JsonOption, NowOption, engine_of, out, print_json, settings_of, table, when
 from service.feeds import configured
 from service.pulse import beat_of, states
@@ -162,6 +163,26 @@ def replay(
         done = feed_commands.replay(engine, name, delivery, believe=believe)
     for one in done:
         out.print(f"{one.delivery}: {one.rows} rows, {one.fresh} taken in, {one.still_refused} set aside")
+
+
+@app.command()
+def token(
+    name: FeedName,
+    overlap: Annotated[
+        float, typer.Option("--overlap", min=0, metavar="HOURS", help="How long earlier tokens stay good.")
+    ] = 24,
+    revoke: Annotated[bool, typer.Option("--revoke", help="End every token of the feed now, and make none.")] = False,
+    config: ConfigOption = None,
+    now: NowOption = None,
+) -> None:
+    """A new token for whoever pushes to this feed, shown once; earlier ones end after the overlap."""
+    with engine_of(config, now) as engine:
+        if revoke:
+            out.print(f"tokens of {name} ended: {feed_tokens.revoke(engine, name)}")
+            return
+        made = feed_tokens.issue(engine, name, timedelta(hours=overlap))
+    out.print(f"The token of {name}, shown once: [bold]{made}[/]", soft_wrap=True)
+    out.print(f"It is sent as: Authorization: Bearer TOKEN, to /api/v1/feeds/{name}/deliveries", soft_wrap=True)
 
 
 @app.command()

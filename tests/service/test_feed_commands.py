@@ -20,7 +20,8 @@ from consent.fhir_extension import PURPOSE_SYSTEM
 from records import ClientRef, ProgramId, StaffId
 from service import feed_commands
 from service.cycle import Cycle
-from service.feed_commands import Receipt, UnknownFeed
+from service.feed_commands import UnknownFeed
+from service.receiving import Receipt, listening, receive
 from store import consents, staff, tables
 from tests.service.feeding import alerts, describe, folder, mapping, row, says, text
 from tests.service.installation import AVELINE, DEMETRIO, ROSTER_COLUMNS, STRANGER, Installation
@@ -47,7 +48,7 @@ def _given(site: Installation, *rows: dict[str, str]) -> tuple[Receipt, list[dic
     """The receipt, the log lines and the files that a push leaves behind, before and after the cycle."""
     log = site.home / "warmlink.log"
     before = len(log.read_text("utf-8").splitlines())
-    receipt = feed_commands.receive(site.engine, "post", text(rows).encode(), site.clock())
+    receipt = receive(site.engine, "post", text(rows).encode(), site.clock())
     site.cycle()
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()[before:]]
     kept = sorted(p.parent.name for p in (site.home / "feeds" / "post").rglob("*") if p.is_file())
@@ -78,33 +79,33 @@ def test_receipts_logs_and_files_are_the_same_whatever_matched(site: Installatio
 def test_a_pushed_delivery_waits_sealed_and_is_read_once(site: Installation) -> None:
     pushed(site)
     content = text([row(AVELINE, "J1")]).encode()
-    first = feed_commands.receive(site.engine, "post", content, site.clock())
-    assert feed_commands.receive(site.engine, "post", content, site.clock()) == first
+    first = receive(site.engine, "post", content, site.clock())
+    assert receive(site.engine, "post", content, site.clock()) == first
     (waiting,) = (site.home / "feeds" / "post" / "spool").iterdir()
     assert not any(word.encode() in waiting.read_bytes() for word in WRONG)
     site.cycle()
     assert alerts(site) == ["arrest"]
-    assert feed_commands.receive(site.engine, "post", content, site.clock()).status == "received"
+    assert receive(site.engine, "post", content, site.clock()).status == "received"
     assert site.cycle().tally.events == 0
 
 
 def test_pushes_are_read_in_the_order_of_their_arrival(site: Installation) -> None:
     pushed(site)
     for event in ("", "C"):
-        feed_commands.receive(site.engine, "post", text([row(AVELINE, "J1", event=event)]).encode(), site.clock())
+        receive(site.engine, "post", text([row(AVELINE, "J1", event=event)]).encode(), site.clock())
     site.cycle()
     assert [r["state"] for r in site.rows(tables.booking)] == ["void"]
 
 
 def test_a_push_that_is_not_to_be_believed_is_refused_and_kept_sealed(site: Installation) -> None:
     pushed(site)
-    receipt = feed_commands.receive(site.engine, "post", b"<html>Aveline Quistgaard</html>", site.clock())
+    receipt = receive(site.engine, "post", b"<html>Aveline Quistgaard</html>", site.clock())
     assert receipt.status == "refused"
     assert "Aveline" not in receipt.reason
     assert [r["state"] for r in site.rows(tables.delivery, feed="post")] == ["refused"]
     assert len(list((site.home / "feeds" / "post" / "archive").iterdir())) == 1
     with pytest.raises(UnknownFeed):
-        feed_commands.receive(site.engine, "jail", b"", site.clock())
+        receive(site.engine, "jail", b"", site.clock())
 
 
 def _segment(name: str, **fields: str) -> str:
@@ -128,7 +129,7 @@ def test_hl7_messages_are_acknowledged_alike_and_read_in_the_next_cycle(site: In
     described = (READY / "hl7_adt.yaml").read_text("utf-8")
     describe(site, "adt", {"type": "mllp", "port": 0}, described)
     answers = []
-    with feed_commands.listening(site.engine) as (listener,):
+    with listening(site.engine) as (listener,):
         for last, first, number, born, ssn4 in (
             ("Quistgaard", "Aveline", "V1", "19840317", "4471"),
             ("Pemberwick", "Hollist", "V2", "19790902", "1263"),
