@@ -18,6 +18,7 @@ from alerts.channels.inbox import Inbox
 from alerts.channels.parcel import Channel, Parcel, Receipt
 from alerts.errors import ChannelDown, ChannelFault, ChannelRefused, ChannelUnsafe, LeaseLost
 from alerts.outbox import (
+    FIRST,
     Backoff,
     Claim,
     Dead,
@@ -36,7 +37,7 @@ from records.ids import AlertRef
 from store.database import Database
 from store.tables import alert, outbox
 
-INBOX = "inbox"
+INBOX = FIRST
 
 
 @dataclass(frozen=True, slots=True)

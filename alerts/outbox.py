@@ -19,6 +19,9 @@ from alerts.once import insert_once
 from records.ids import AlertRef
 from store.tables import attempt, outbox
 
+FIRST = "inbox"
+"""The channel that is served before all others: a notice that something waits then stands for everything that does."""
+
 Random = Callable[[], float]
 """Uniform in [0, 1)."""
 
@@ -88,11 +91,16 @@ def enqueue(
 def claim(
     conn: Connection, *, now: datetime, lease: timedelta, limit: int, channels: frozenset[str] | None = None
 ) -> tuple[Claim, ...]:
-    """Take up to `limit` entries that are due, the longest waiting first, from `channels` or from all.
+    """Take up to `limit` entries that are due, from `channels` or from all: the inbox's, then the longest waiting.
 
     An entry whose lease ran out is due again; that its worker was lost is noted in the history.
     """
-    due = select(outbox.c.ref, outbox.c.state).where(_due(now)).order_by(outbox.c.next_at, outbox.c.ref).limit(limit)
+    due = (
+        select(outbox.c.ref, outbox.c.state)
+        .where(_due(now))
+        .order_by(outbox.c.channel != FIRST, outbox.c.next_at, outbox.c.ref)
+        .limit(limit)
+    )
     if channels is not None:
         due = due.where(outbox.c.channel.in_(channels))
     found = {row.ref: row.state for row in conn.execute(due.with_for_update(skip_locked=True))}

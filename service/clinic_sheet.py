@@ -23,13 +23,14 @@ from audit.leaves import Kind, leaf
 from config import ClinicSettings, Refuse
 from consent.vocabulary import FieldName, Purpose
 from records import AlertRef, StaffId
+from service.cases import case_of
 from service.clinics import clinic_at, clinic_key
 from service.disclosure import Answer, Case, Wish, evaluate
-from service.dispatch import case_of, clocks_of, language_of
 from service.engine import Engine
 from service.facts import alert_facts
 from service.offers import enqueue
 from service.requests import name_of
+from service.sealing import clocks_of, language_of
 from store import findings
 from store.tables import inbox_item
 

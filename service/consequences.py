@@ -13,7 +13,7 @@ from alerts.followup import Consequence
 from audit.leaves import Kind, Leaf, leaf
 from records import AlertRef, ClientRef, StaffId, ThreadRef
 from service import duty
-from service.dispatch import case_of
+from service.cases import case_of
 from service.engine import Engine
 from service.hand_over import holds, offer_hand_over, turn_higher
 from service.offers import retract

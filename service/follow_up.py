@@ -21,9 +21,9 @@ from alerts.timing import Climb, due_climb, next_push
 from audit.leaves import Kind, Leaf, leaf
 from records import AlertRef, StaffId, StaffMember, ThreadRef
 from service import duty
+from service.cases import case_of
 from service.channels import heard_at
 from service.disclosure import Case
-from service.dispatch import case_of
 from service.engine import Engine
 from service.hand_over import offer_hand_over, turn_higher
 from service.notices import REMINDER, announce, urgent

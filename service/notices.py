@@ -19,7 +19,7 @@ from alerts.timing import Pace, next_push
 from records import BookingRef, StaffId, StaffMember, ThreadRef
 from service.engine import Engine
 from store import bookings, climbs, findings
-from store.tables import alert, inbox_item, outbox
+from store.tables import alert, climb, inbox_item, outbox
 
 MAIL, REMINDER = "mail", "reminder"
 NOTICES = frozenset({MAIL, REMINDER})
@@ -75,6 +75,25 @@ def _times(conn: Connection, engine: Engine, to: StaffId, now: datetime) -> list
     gone = query.where(mine, outbox.c.state == "delivered", outbox.c.done_at > since)
     ahead = query.where(mine, outbox.c.state == "queued", outbox.c.next_at > now)
     return [r.done_at for r in conn.execute(gone)] + [r.next_at for r in conn.execute(ahead)]
+
+
+def name_of_notice(engine: Engine, conn: Connection, to: StaffId) -> str:
+    """What a notice is called: by the news that it stands for, whichever entry of the queue it goes out under.
+
+    A try after a crash, or after an answer that was lost, bears the same name, and the receiving side drops it. News
+    that came since makes it another notice, with another name. What was opened meanwhile stays in the name: a message
+    must not come a second time because somebody read.
+    """
+    told = _last(conn, to)
+    arrived = select(inbox_item.c.alert).where(inbox_item.c.recipient == to)
+    reminded = (
+        select(climb.c.alert).join(alert, alert.c.ref == climb.c.alert)
+        .where(alert.c.recipient == to, climb.c.role == Role.ASSIGNED.value)
+    )  # fmt: skip
+    if told is not None:
+        arrived, reminded = arrived.where(inbox_item.c.delivered_at > told), reminded.where(climb.c.at > told)
+    news = sorted(conn.execute(arrived).scalars()), sorted(conn.execute(reminded).scalars())
+    return engine.locator.ref("notice", to, *news[0], REMINDER, *news[1])
 
 
 def _settled(conn: Connection, channel: str, row: Any, to: StaffId) -> str | None:

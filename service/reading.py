@@ -15,8 +15,8 @@ from alerts.seal import open_sealed
 from audit.leaves import Kind, Leaf, leaf
 from config import Refuse
 from records import AlertRef, StaffId, StaffMember
+from service.cases import case_of
 from service.disclosure import evaluate
-from service.dispatch import case_of
 from service.engine import Engine
 from store import findings, inbox, staff
 

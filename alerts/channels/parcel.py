@@ -16,7 +16,7 @@ from records.ids import AlertRef, StaffId
 class Parcel:
     """One alert on its way to one recipient by one channel.
 
-    `outbox` is the idempotency key: the same on every try. `address` is the channel's own: a mail address, a URL, a
+    `outbox` is the idempotency key: the same on every try. It is the entry's own name, but for a notice. `address` is the channel's own: a mail address, a URL, a
     folder. `at` is the instant of this try. A notice, which says nothing, needs nothing `sealed`.
     """
 

@@ -15,10 +15,10 @@ from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from config import Refuse
 from records import BookingRef, OrgId, Personal, StaffId
+from service.cases import case_of
 from service.consequences import refuse_link
 from service.desks.offers import offer_all
 from service.disclosure import Case, consider
-from service.dispatch import case_of
 from service.engine import Engine
 from service.offers import News
 from service.recipients import possible_recipients

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from email import message_from_bytes
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -138,6 +139,7 @@ def state(home: Path) -> State:
     """All that must not depend on whether somebody pulled the plug."""
     with opened(home) as site:
         rows = site.rows
+        to = {r["ref"]: r["recipient"] for r in rows(tables.alert)}
         return {
             "bookings": sorted(
                 (r["ref"], r["state"], r["baseline"], r["sealed"] is None) for r in rows(tables.booking)
@@ -148,19 +150,19 @@ def state(home: Path) -> State:
             "decisions": sorted((r["ref"], r["decision"], r["stage"]) for r in rows(tables.decision)),
             "alerts": sorted((r["ref"], r["recipient"], r["state"]) for r in rows(tables.alert)),
             "inbox": sorted((r["alert"], r["recipient"], r["kid"]) for r in rows(tables.inbox_item)),
-            # One mail stands for all that waits: whose entry it goes out under depends on the moment, not that all settle.
             "outbox": sorted(
-                ("", "mail", "settled" if r["state"] in {"delivered", "withdrawn"} else r["state"])
-                if r["channel"] == "mail"
-                else (r["ref"], r["channel"], r["state"])
-                for r in rows(tables.outbox)
+                (r["ref"], r["channel"], r["state"]) for r in rows(tables.outbox) if r["channel"] != "mail"
+            ),
+            # One mail stands for all that waits, and bears its name whichever of the waiting entries it goes out under.
+            "notices": sorted(
+                (to[r["alert"]], r["state"], r["last_code"]) for r in rows(tables.outbox, channel="mail")
             ),
             "quarantine": sorted(r["ref"] for r in rows(tables.quarantine)),
             "deliveries": sorted((r["ref"], r["state"], r["counts"]["rows"]) for r in rows(tables.delivery)),
             "proofs": sorted(_proofs(site).items()),
             "proven": site.verified().good,
             "files": _files(site),
-            "mails": sorted({_addressee(path) for path in (home.with_name("mail") / "new").iterdir()}),
+            "mails": sorted(_mail(path) for path in (home.with_name("mail") / "new").iterdir()),
         }
 
 
@@ -172,8 +174,9 @@ def _proofs(site: Installation) -> Counter[tuple[str, str]]:
         about = next(
             (str(facts[n]) for n in ("event", "decision", "alert", "link", "row", "delivery") if n in facts), ""
         )
-        mail = facts.get("channel") == "mail"
-        if not mail and entry.leaf.kind not in {Kind.PULL, Kind.ROSTER, Kind.CHECKPOINT_PUBLISHED}:
+        if facts.get("channel") == "mail":
+            about = str(facts.get("code"))
+        if entry.leaf.kind not in {Kind.PULL, Kind.ROSTER, Kind.CHECKPOINT_PUBLISHED}:
             found[entry.leaf.kind.value, f"{about} {facts.get('result', '')} {facts.get('channel', '')}"] += 1
     return found
 
@@ -333,8 +336,10 @@ class Drill:
         return make_url(self.server or "").set(database=name).render_as_string(hide_password=False)
 
 
-def _addressee(path: Path) -> str:
-    return next(line for line in path.read_text("utf-8").splitlines() if line.startswith("To:"))
+def _mail(path: Path) -> tuple[str, str]:
+    """To whom it went, and its name."""
+    message = message_from_bytes(path.read_bytes())
+    return message["To"], message["Message-ID"]
 
 
 def differences(expected: State, found: State) -> list[str]:

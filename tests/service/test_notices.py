@@ -12,7 +12,7 @@ from config.settings import ClockSettings
 from records import AlertRef, QuietHours, StaffId
 from service import reading, registry
 from service.desks import inbox as desk
-from service.dispatch import clocks_of
+from service.sealing import clocks_of
 from store import tables
 from tests.service.installation import AVELINE, CORISANDE, DEMETRIO, STAFF, Installation
 
