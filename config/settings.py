@@ -233,6 +233,9 @@ class FeedSettings(Section):
     mapping: str = Field("", description="a shipped mapping's name, or a YAML file")
     settle_seconds: int = Field(0, ge=0, le=3600, description="a file younger than this may still be being written")
     every_minutes: Minutes = 5
+    answer_step_ms: int = Field(
+        250, ge=0, le=60_000, description="a source sees what becomes of a delivery only at multiples of this"
+    )
     first_load: Literal["baseline", "alert"] = Field("baseline", description="a first load notifies nobody by default")
     org: Name | None = Field(None, description="for a roster: whose clients these are")
     max_shrink: float = Field(0.3, ge=0, le=1, description="for a roster: refuse a file that loses a larger share")

@@ -33,6 +33,17 @@ Progress = Callable[[str, str], None]
 Take = Callable[[FeedSettings, Pull], None]
 
 
+def even_out(engine: Engine, feed: FeedSettings, begun: datetime) -> None:
+    """Wait until a whole number of steps have passed since a delivery was begun.
+
+    A file that leaves its folder, or the next page that is asked for, is what a jail sees of us. How long a match, a
+    decision and an alert took to record must not be told by when that happens.
+    """
+    if step := timedelta(milliseconds=feed.answer_step_ms):
+        spent = (engine.clock() - begun) % step
+        engine.wait((step - spent).total_seconds())
+
+
 def silent(_stage: str, _feed: str) -> None:
     """Nobody watches."""
 
@@ -124,13 +135,15 @@ class Cycle:
 
     def _one_delivery(self, feed: FeedSettings, pull: Pull, take: Take, report: CycleReport) -> bool:
         """Take one delivery in; one that is not to be believed is set aside whole, and the next is read all the same."""
+        begun = self.engine.clock()
         try:
             self._keep(feed, pull)
             take(feed, pull)
         except (FeedMalformed, RosterShrunk) as fault:
-            self._refused(feed, pull, fault)
+            self._refused(feed, pull, fault, begun)
             self._failed(feed, fault, report)
             return False
+        even_out(self.engine, feed, begun)
         pull.acknowledge()
         report.rows += pull.summary.rows
         report.refused += pull.summary.refused
@@ -146,12 +159,13 @@ class Cycle:
             with pull.open() as stream:
                 archive.keep(feeds_of.place(self.engine.settings, feed), name, stream, self.engine.vault)
 
-    def _refused(self, feed: FeedSettings, pull: Pull, fault: WarmlinkError) -> None:
+    def _refused(self, feed: FeedSettings, pull: Pull, fault: WarmlinkError, begun: datetime) -> None:
         """Recorded first, moved afterwards: a file that leaves the folder has left a trace."""
         intake = Intake.begin(self.engine, feed.id, pull, self.engine.clock())
         stays = isinstance(self.engine.connector(feed).transport, SftpDrop)  # on the server, where it would come again
         with self.engine.database.write() as conn:
             intake.refuse(conn, type(fault).__name__, str(fault), step_over=stays)
+        even_out(self.engine, feed, begun)
         pull.refuse(str(fault))
 
     def _logged(self, feed: FeedSettings, pull: Pull) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,9 +32,16 @@ from store.locator import Locator
 
 Clock = Callable[[], datetime]
 
+Wait = Callable[[float], None]
+"""Let so many seconds pass."""
+
 
 def system_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def no_wait(_seconds: float) -> None:
+    """For a clock that is moved by hand: no time passes on it while we sleep."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Engine:
     rulebook: RuleBook
     audit: AuditLog
     log: FilteringBoundLogger = field(repr=False)
+    wait: Wait = no_wait
     secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
     """The environment's variables with secrets that feed files name."""
 
@@ -103,6 +112,7 @@ def open_engine(
     random: RandomBytes = os.urandom,
     environment: Mapping[str, str] | None = None,
     log: FilteringBoundLogger | None = None,
+    wait: Wait | None = None,
 ) -> Engine:
     """Open an installation that `warmlink init` made. The master key is dropped as soon as the others are derived."""
     settings = configured(settings)
@@ -127,6 +137,7 @@ def open_engine(
         rulebook=rulebook_in_force(settings),
         audit=AuditLog(settings.audit.origin),
         log=log or logs.logger(clock),
+        wait=wait or (time.sleep if clock is system_clock else no_wait),
         secrets={name: value for name, value in (environment or {}).items() if name.startswith(SECRET)},
     )
 

@@ -61,7 +61,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installatio
         _create(server, own, template=name)
         shutil.copytree(template, home)
         _point_at(home, _url(server, name), _url(server, own))
-    with _later(home) as installation:
+    with later(home) as installation:
         yield installation
 
 
@@ -69,12 +69,12 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installatio
 def sqlite_site(settled: Path, tmp_path: Path) -> Iterator[Installation]:
     """The same on SQLite only, for what does not depend on the database."""
     shutil.copytree(settled, tmp_path / "home")
-    with _later(tmp_path / "home") as installation:
+    with later(tmp_path / "home") as installation:
         yield installation
 
 
 @contextmanager
-def _later(home: Path) -> Iterator[Installation]:
+def later(home: Path) -> Iterator[Installation]:
     clock = Clock()
     clock.forward(minutes=2)
     with opened(home, clock) as installation:

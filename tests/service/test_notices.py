@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from email import message_from_bytes
 
+import pytest
+from sqlalchemy import update
+
+from alerts.channels import Parcel, Receipt, SmtpNotice
 from alerts.demo_sink import MaildirSink
+from alerts.errors import ChannelDown
+from audit.leaves import Kind
 from config.settings import ClockSettings
 from records import AlertRef, QuietHours, StaffId
 from service import reading, registry
 from service.desks import inbox as desk
 from service.sealing import clocks_of
 from store import tables
-from tests.service.installation import AVELINE, CORISANDE, DEMETRIO, STAFF, Installation
+from tests.service.installation import AVELINE, CORISANDE, DEMETRIO, STAFF, Installation, facts_of
 
 QUIET = QuietHours(time(20), time(7), "America/New_York")
 EVENING = datetime(2026, 10, 31, 2, tzinfo=UTC)
@@ -149,6 +156,65 @@ def test_after_six_hours_without_mail_one_notice_goes_and_nothing_was_lost(site:
     assert set(to) >= {"To: a1@river.example.org", "To: b2@river.example.org"}
     assert to.count("To: b2@river.example.org") == 1
     assert not [row for row in site.rows(tables.outbox) if row["state"] in {"dead", "leased"}]
+
+
+# --- one notice, whatever happens on the way ---
+
+
+def answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mail server takes the mails of this round, and each of its answers is lost."""
+    send = SmtpNotice.send
+
+    def unheard(channel: SmtpNotice, parcel: Parcel) -> Receipt:
+        send(channel, parcel)
+        raise ChannelDown("hung up", "unreachable")
+
+    monkeypatch.setattr(SmtpNotice, "send", unheard)
+
+
+def test_a_notice_whose_answer_was_lost_is_not_seen_twice(
+    sqlite_site: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two alerts wait for one clinician: it does not matter under which entry the second try goes."""
+    site = sqlite_site
+    with mailed(site) as sink:
+        with monkeypatch.context() as patch:
+            answer_lost(patch)
+            site.bookings(AVELINE.booked("J1"), DEMETRIO.booked("J2"))
+            site.cycle()
+        first = {row["ref"] for row in site.rows(tables.outbox, channel="mail", last_code="unreachable")}
+        with site.engine.database.write() as conn:  # the one that was tried first is now behind the other
+            held = min(first)
+            conn.execute(update(tables.outbox).where(tables.outbox.c.ref == held).values(next_at=site.clock()))
+        site.clock.forward(minutes=5)
+        site.cycle()
+        assert len(sink.messages()) == 1
+        assert [row["state"] for row in site.rows(tables.outbox, channel="mail")].count("delivered") == 1
+
+
+def test_news_since_then_is_another_notice(sqlite_site: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """She may have looked after the first: then only another mail tells her that something came since."""
+    site = sqlite_site
+    with mailed(site) as sink:
+        with monkeypatch.context() as patch:
+            answer_lost(patch)
+            booked(site, "J1")
+        reading.open_alert(site.engine, AlertRef(site.alert_of("J1", AVELINE)["ref"]), site.private["A1"])
+        site.clock.forward(minutes=5)
+        site.bookings(DEMETRIO.booked("J2"))
+        site.cycle()
+        names = {message_from_bytes(raw)["Message-ID"] for raw in sink.messages()}
+        assert len(names) == len(sink.messages()) == 2
+
+
+def test_the_inbox_is_filled_before_anybody_is_told_to_look(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    with mailed(site):
+        site.bookings(*(person.booked(f"J{n}") for n, person in enumerate((AVELINE, DEMETRIO, CORISANDE))))
+        site.cycle()
+    channels = [facts_of(entry)["channel"] for entry in site.leaves(Kind.DELIVERY)]
+    assert channels == sorted(channels, key=lambda name: name != "inbox")
+    assert channels.count("inbox") == 3
 
 
 def test_a_clinician_hears_of_her_own_alert_only(sqlite_site: Installation) -> None:
