@@ -84,6 +84,11 @@ def _court(t: Telling) -> str:
     return t.words.values["past"].format(instant=t.words.instant(court))
 
 
+def _planned(t: Telling) -> str:
+    """A plan is over once they are out, whichever day it named."""
+    return "" if t.facts.released_at or t.kind is AlertKind.RELEASE else _when(t.facts.release_planned_at, t)
+
+
 def _match(t: Telling) -> str:
     full = t.facts.match is MatchClass.FULL
     return t.words.values["match_full" if full else "match_adjudicated"]
@@ -144,7 +149,7 @@ BOOKING_ROWS: tuple[tuple[frozenset[str], str, Builder], ...] = (
     (_needs("booking.custody_status"), "released", _released),
     (_needs("booking.custody_status"), "custody", lambda t: t.words.custody[t.facts.custody.value]),
     (_needs("booking.court_date"), "court", _court),
-    (_needs("booking.custody_status booking.time"), "planned", lambda t: _when(t.facts.release_planned_at, t)),
+    (_needs("booking.custody_status booking.time"), "planned", _planned),
     (_needs("booking.number"), "number", lambda t: plain(t.facts.booking_number or "")),
     (_needs("booking.charges"), "charges", _charges),
     (_needs("match.fact"), "match", _match),

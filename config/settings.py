@@ -200,6 +200,7 @@ class MailSettings(Section):
     host: str = Field("", description="SMTP server for the content-free notices; empty sends none")
     port: int = Field(587, ge=1, le=65535)
     starttls: bool = Field(True, description="may be false only in the development profile")
+    authority: Path | None = Field(None, description="PEM of the server's own authority; empty trusts the system's")
     sender: str = "warmlink@localhost.localdomain"
     user: str = ""
     password: SecretStr = SecretStr("")

@@ -81,6 +81,7 @@ class BookingFields(IdentityFields):
     booked_at: Moment | None = None
     released_at: Moment | None = None
     next_court_at: Moment | None = None
+    release_planned_at: Moment | None = None
     release_reason: Text | None = None
     facility: Text | None = None
     custody: Text | None = Field(default=None, description="Code table to in_custody, released, weekender ...")

@@ -87,6 +87,8 @@ class BookingEvent:
     released_at: Instant | None = None
     release_inferred: bool = False
     release_reason: str = ""
+    release_planned_at: Instant | None = None
+    """When the source expects the person to be let go."""
     next_court_at: Instant | None = None
     facility: FacilityId | None = None
     previous_facility: FacilityId | None = None

@@ -16,7 +16,7 @@ from alerts.channels import Channel, FhirCommunication, Folder, HttpSender, Smim
 from alerts.courier import INBOX
 from alerts.errors import NoUsableKey
 from alerts.smime import MailCertificate, MailSigner
-from config import HttpSettings, KeyUnavailable, Profile
+from config import ConfigError, HttpSettings, KeyUnavailable, Profile
 from records import StaffMember
 from service.engine import Engine
 from service.notices import MAIL, REMINDER
@@ -81,7 +81,7 @@ def smtp_server(engine: Engine) -> SmtpServer:
         host=mail.host,
         port=mail.port,
         sender=mail.sender,
-        tls=ssl.create_default_context() if mail.starttls else None,
+        tls=_trusting(engine, mail.authority) if mail.starttls else None,
         production=engine.settings.profile is Profile.PRODUCTION,
         username=mail.user,
         password=mail.password.get_secret_value(),
@@ -114,11 +114,18 @@ def mail_signer(engine: Engine) -> MailSigner:
 
 
 def _sender(engine: Engine, wanted: HttpSettings) -> HttpSender:
-    authority = str(engine.settings.at(wanted.authority)) if wanted.authority else None
     token = wanted.token.get_secret_value()
     return HttpSender(
         signer=engine.signer,
-        tls=ssl.create_default_context(cafile=authority),
+        tls=_trusting(engine, wanted.authority),
         production=engine.settings.profile is Profile.PRODUCTION,
         extra={"authorization": f"Bearer {token}"} if token else {},
     )
+
+
+def _trusting(engine: Engine, authority: Path | None) -> ssl.SSLContext:
+    """Raises ConfigError where the authority cannot be read: trusting the system's instead would be another promise."""
+    try:
+        return ssl.create_default_context(cafile=str(engine.settings.at(authority)) if authority else None)
+    except OSError:
+        raise ConfigError("the authority of a mail server or endpoint cannot be read: it is a PEM file") from None

@@ -74,6 +74,7 @@ def booking_facts(engine: Engine, case: Case) -> AlertFacts:
         previous_facility=_facility(engine, event.previous_facility),
         booking_number=event.booking_number,
         custody=event.custody,
+        release_planned_at=_there(event.release_planned_at, zone),
         next_court_at=_there(event.next_court_at, zone),
         charges=event.charges,
         advance_directive_on_file=entry.advance_directive_on_file,

@@ -148,6 +148,7 @@ def add_event(
 _KEPT = (
     "booked_at",
     "next_court_at",
+    "release_planned_at",
     "facility",
     "person_id",
     "charges",

@@ -56,6 +56,13 @@ class _Moments(NamedTuple):
     booked_at: Instant | None
     released_at: Instant | None
     next_court_at: Instant | None
+    release_planned_at: Instant | None
+
+    def hashed(self) -> tuple[Instant | None, ...]:
+        """Those that every content hash covers, and the planned release where there is one: sources that name none keep
+        the hashes that their rows always had.
+        """
+        return self if self.release_planned_at else self[:-1]
 
 
 class _Facts(NamedTuple):
@@ -101,6 +108,7 @@ class BookingConverter:
         self._booked = moment_reader(fields.booked_at, mapping)
         self._released = moment_reader(fields.released_at, mapping)
         self._court_at = moment_reader(fields.next_court_at, mapping) if fields.next_court_at else None
+        self._planned_at = moment_reader(fields.release_planned_at, mapping) if fields.release_planned_at else None
         self._charges = charge_reader(fields.charges)
 
     def convert(self, row: Row) -> BookingEvent | RowFault:
@@ -167,7 +175,7 @@ class BookingConverter:
             op=op,
             kind=kind,
             identities=identities,
-            content_hash=content_hash(facts, identities, moments, charges),
+            content_hash=content_hash(facts, identities, moments.hashed(), charges),
             received_at=self._origin.received_at,
             person_id=facts.person_id or None,
             old_person_id=facts.old_person_id or None,
@@ -176,6 +184,7 @@ class BookingConverter:
             booked_at=moments.booked_at,
             released_at=moments.released_at,
             release_reason=facts.release_reason,
+            release_planned_at=moments.release_planned_at,
             next_court_at=moments.next_court_at,
             facility=facts.facility or None,
             custody=_CUSTODY.get(facts.custody) or _custody_of(kind, moments, flags),
@@ -195,12 +204,11 @@ class BookingConverter:
         unreadable = doubt if doubt in _NO_TIME else ""
         booked = self._trusted("booked_at", booked, doubt, flags)
         released = self._trusted("released_at", *self._released(values, zone), flags)
-        court, doubt = self._court_at(values, zone) if self._court_at else (None, "")
-        if doubt:
-            flags.append(Flag("next_court_at", doubt))
+        court = self._court_at and _expected("next_court_at", *self._court_at(values, zone), flags)
+        planned = self._planned_at and _expected("release_planned_at", *self._planned_at(values, zone), flags)
         if booked and released and released.at < booked.at:
             flags.append(Flag("released_at", "released-before-booked"))
-        return _Moments(booked, released, court), unreadable
+        return _Moments(booked, released, court, planned), unreadable
 
     def _trusted(self, field: str, moment: Instant | None, doubt: str, flags: list[Flag]) -> Instant | None:
         """The moment, doubted where it must be; one from the future is left out, so that it can never pass as fresh."""
@@ -221,6 +229,13 @@ class BookingConverter:
     def _hold_codes(self, text: str) -> tuple[str, ...]:
         pieces = text.split(self._hold_split) if self._hold_split else [text]
         return tuple(filter(None, (piece.strip() for piece in pieces)))
+
+
+def _expected(field: str, moment: Instant | None, doubt: str, flags: list[Flag]) -> Instant | None:
+    """A moment that may lie ahead."""
+    if doubt:
+        flags.append(Flag(field, doubt))
+    return moment
 
 
 def _unexplained(facts: _Facts, flags: list[Flag]) -> bool:

@@ -171,6 +171,8 @@ class Tls:
     client: ssl.SSLContext
     stranger: ssl.SSLContext
     """A client that trusts another authority."""
+    authority: Path
+    """What a client has to trust."""
 
 
 @pytest.fixture(scope="session")
@@ -180,7 +182,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     server.load_cert_chain(*_certificate(folder, "trusted"))
     client = ssl.create_default_context(cafile=str(folder / "trusted.pem"))
     stranger = ssl.create_default_context(cafile=str(_certificate(folder, "other")[0]))
-    return Tls(server, client, stranger)
+    return Tls(server, client, stranger, folder / "trusted.pem")
 
 
 def _certificate(folder: Path, name: str) -> tuple[Path, Path]:

@@ -6,14 +6,11 @@ import json
 import socket
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from alerts.channels import FhirCommunication, HttpSender, Parcel, Webhook
 from alerts.channels.http import answer_fault
@@ -21,72 +18,18 @@ from alerts.errors import ChannelDown, ChannelFault, ChannelRefused, ChannelUnsa
 from alerts.signatures import signature_base, signature_params
 from records import AlertRef
 from tests.alerts.conftest import Keys, Tls
-
-
-@dataclass
-class Received:
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Endpoint:
-    """An HTTPS server that keeps what it gets and answers as told."""
-
-    url: str = ""
-    status: int = 202
-    headers: dict[str, str] = field(default_factory=dict)
-    received: list[Received] = field(default_factory=list)
+from tests.alerts.receivers import Endpoint, serving, verify
 
 
 @pytest.fixture
 def endpoint(tls: Tls) -> Iterator[Endpoint]:
-    state = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            state.received.append(Received(self.path, headers, body))
-            self.send_response(state.status)
-            for name, value in state.headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            """Keep the test's output quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = tls.server.wrap_socket(server.socket, server_side=True)
-    state.url = f"https://127.0.0.1:{server.server_port}/alerts"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(tls) as state:
+        yield state
 
 
 @pytest.fixture
 def sender(keys: Keys, tls: Tls) -> HttpSender:
     return HttpSender(keys.signer, tls.client, timeout=5)
-
-
-def verify(received: Received, url: str, keys: Keys) -> None:
-    """Check the signature as a receiver would, from the headers alone."""
-    params = received.headers["signature-input"].removeprefix("warmlink=")
-    names = [name.strip('"') for name in params[1 : params.index(")")].split()]
-    special = {"@method": "POST", "@target-uri": url}
-    values = {name: special.get(name) or received.headers[name] for name in names}
-    signature = b64decode(received.headers["signature"].removeprefix("warmlink=:").removesuffix(":"))
-    public = keys.signer.key.public_key
-    assert isinstance(public, Ed25519PublicKey)
-    public.verify(signature, signature_base(values, params))
-    assert f'keyid="{keys.signer.kid}"' in params
-    digest = b64decode(received.headers["content-digest"].removeprefix("sha-256=:").removesuffix(":"))
-    assert digest == sha256(received.body).digest()
 
 
 def test_the_signature_base_is_the_rfcs() -> None:
@@ -115,7 +58,7 @@ def test_the_webhook_gets_the_sealed_alert_signed(
     assert received.body.decode() == parcel.jose().jwe
     assert received.headers["content-type"] == "application/jose"
     assert received.headers["idempotency-key"] == parcel.outbox
-    verify(received, endpoint.url, keys)
+    verify(received, endpoint.url, keys.signer)
 
 
 def test_a_second_try_carries_the_same_key(endpoint: Endpoint, sender: HttpSender, parcel: Parcel) -> None:
@@ -133,7 +76,7 @@ def test_fhir_gets_a_communication_without_a_subject(
 ) -> None:
     FhirCommunication(sender).send(replace(parcel, address=endpoint.url))
     (received,) = endpoint.received
-    verify(received, endpoint.url, keys)
+    verify(received, endpoint.url, keys.signer)
     assert received.headers["content-type"] == "application/fhir+json"
     assert received.headers["if-none-exist"] == f"identifier=urn:warmlink:outbox|{parcel.outbox}"
     resource = json.loads(received.body)

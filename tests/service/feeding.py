@@ -24,6 +24,7 @@ FURTHER = {
     "holds": {"column": "holds", "split": ";"},
     "court_type": "court",
     "next_court_at": "court_at",
+    "release_planned_at": "planned",
     "state_id": "sid",
     "aliases": {"column": "aliases", "split": "|", "order": "FIRST MIDDLE LAST SUFFIX"},
 }
@@ -36,6 +37,7 @@ COLUMNS = [
     "holds",
     "court",
     "court_at",
+    "planned",
     "sid",
     "aliases",
 ]
