@@ -18,7 +18,9 @@ from records import AlertRef, StaffId, StaffMember
 from service.cases import case_of
 from service.disclosure import evaluate
 from service.engine import Engine
+from service.narrowing import Narrowed, cut_down
 from store import findings, inbox, staff
+from store.inbox import InboxItem
 
 
 class NotAvailable(Refuse):
@@ -97,41 +99,42 @@ def _admit(engine: Engine, conn: Connection, asked: _Asked, now: datetime) -> tu
     item = inbox.get(conn, ref)
     if item is None or item.jwe is None or item.kid != asked.kid:
         return None, [_refused(["RECIPIENT_UNVERIFIED"], member, ref)]
-    leaves = _consented(engine, conn, alert, member, asked, now=now)
-    if leaves[-1].kind is not Kind.OPENING:
+    sealed, leaves = _consented(engine, conn, alert, item, member, now=now)
+    if sealed is None:
         return None, leaves
     if alert.state in {"delivered", "queued", "stuck"}:
         findings.set_alert(conn, ref, state="opened", opened_at=now)
-    return item.jwe, leaves
+    return sealed, leaves
 
 
 def _consented(
-    engine: Engine, conn: Connection, alert: Any, member: StaffMember, asked: _Asked, *, now: datetime
-) -> list[Leaf]:
-    """Ends with an opening if the rules permit reading it now, else with a refused attempt."""
-    ref = asked.ref
+    engine: Engine, conn: Connection, alert: Any, item: InboxItem, member: StaffMember, *, now: datetime
+) -> tuple[str | None, list[Leaf]]:
+    """The sealed text if the rules permit reading it now. The last leaf is an opening, or else a refused attempt."""
     if alert.kind == AlertKind.RETRACTION.value:  # says nothing of anybody, so there is nothing to ask consent for
-        return [leaf(Kind.OPENING, alert=ref, by=member.staff, kid=asked.kid)]
+        return item.jwe, [leaf(Kind.OPENING, alert=item.alert, by=member.staff, kid=item.kid)]
     case = case_of(engine, conn, str(alert.link))
     if case is None:
-        return [_refused(["BOOKING_SEALED"], member, ref)]
+        return None, [_refused(["BOOKING_SEALED"], member, item.alert)]
     answer = evaluate(engine, conn, case, member, stage="open", at=now)
-    if not answer.permitted:
-        return [answer.leaf, _refused(sorted(answer.decision.reason_codes), member, ref)]
-    sealed: Any = findings.get_decision(conn, str(alert.decision))
-    if not set(sealed.fields_allowed) <= set(answer.decision.fields_allowed):
-        return [answer.leaf, _refused(["INFO_NOT_COVERED"], member, ref)]  # it says more than may be told by now
+    if not answer.allows(AlertKind(alert.kind)):
+        reasons = answer.decision.reason_codes if not answer.permitted else ["INFO_NOT_COVERED"]
+        return None, [answer.leaf, _refused(sorted(reasons), member, item.alert)]
     opened = leaf(
         Kind.OPENING,
-        alert=ref,
+        alert=item.alert,
         by=member.staff,
         decision=answer.ref,
         client=case.client.ref,
         booking=case.booking.ref,
-        kid=asked.kid,
+        kid=item.kid,
         assigned="yes" if any(a.staff == member.staff for a in case.client.entry.assignments) else "no",
     )
-    return [answer.leaf, opened]
+    given: Any = findings.get_decision(conn, str(alert.decision))
+    if set(given.fields_allowed) <= set(answer.decision.fields_allowed):
+        return item.jwe, [answer.leaf, opened]
+    cut = cut_down(engine, conn, Narrowed(alert, item, case, answer), member, now=now)
+    return cut[0], [answer.leaf, *cut[1], opened]
 
 
 def _reader(conn: Connection, asked: _Asked, now: datetime) -> StaffMember | None:

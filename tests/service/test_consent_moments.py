@@ -19,6 +19,7 @@ from service.caseload import load_index
 from service.cycle import Cycle
 from service.dispatch import Dispatcher
 from service.reading import UNAVAILABLE, NotAvailable
+from service.retention import place_hold
 from store import tables
 from tests.service.installation import (
     AVELINE,
@@ -135,14 +136,49 @@ def test_revoked_before_it_was_opened(site: Installation) -> None:
     assert site.alert_of("J1", AVELINE)["state"] == "delivered"
 
 
+FEWER = ["booking.fact", "booking.time", "booking.facility", "match.fact", "client.ref"]
+
+
 def test_narrowed_before_it_was_opened(site: Installation) -> None:
-    """What is sealed says more than the consent covers by now, and cannot be cut down: it is not shown."""
+    """What was sealed says more than the consent covers by now: it is written anew with less, and the old text is gone."""
     alert = delivered(site)
-    fewer = ["booking.fact", "booking.time", "booking.facility", "match.fact", "client.ref"]
-    site.consents(consent(AVELINE, info=fewer))
+    (before,) = site.rows(tables.inbox_item)
+    site.consents(consent(AVELINE, info=FEWER))
     site.clock.forward(minutes=1)
     assert facts_of_charges(site) == {True}
-    assert refused(site, alert, site.private["A1"])["reasons"] == ("INFO_NOT_COVERED",)
+    first, again = (reading.open_alert(site.engine, alert, site.private["A1"]) for _ in range(2))
+    assert "Aveline Quistgaard" in first.headline
+    assert {row.name for row in first.rows} == {"client", "facility", "booked", "match", "basis", "as_of"}
+    assert first == again
+    (after,) = site.rows(tables.inbox_item)
+    assert before["jwe"] != after["jwe"]
+    assert before["backup_jwe"] != after["backup_jwe"]
+    assert before["kid"] == after["kid"]
+    (purged,) = site.leaves(Kind.PURGE)
+    assert (facts_of(purged)["subject"], facts_of(purged)["subject_kind"]) == (alert, "inbox_item")
+    assert len(site.leaves(Kind.OPENING)) == 2
+    assert site.verified().good
+
+
+def test_narrowed_under_legal_hold_the_old_text_stays_and_stays_shut(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    alert = delivered(site)
+    (before,) = site.rows(tables.inbox_item)
+    place_hold(site.engine, "privacy-officer", client=AVELINE.number, org=None, booking=None)
+    site.consents(consent(AVELINE, info=FEWER))
+    site.clock.forward(minutes=1)
+    content = reading.open_alert(site.engine, alert, site.private["A1"])
+    assert "charges" not in {row.name for row in content.rows}
+    assert [row["jwe"] for row in site.rows(tables.inbox_item)] == [before["jwe"]]
+    assert site.leaves(Kind.PURGE) == []
+
+
+def test_narrowed_to_where_no_message_can_be_it_is_refused(sqlite_site: Installation) -> None:
+    """Without the fact of the booking there is nothing that an alert may say."""
+    alert = delivered(sqlite_site)
+    sqlite_site.consents(consent(AVELINE, info=["match.fact", "client.ref"]))
+    sqlite_site.clock.forward(minutes=1)
+    assert refused(sqlite_site, alert, sqlite_site.private["A1"])["reasons"] == ("INFO_NOT_COVERED",)
 
 
 def facts_of_charges(site: Installation) -> set[bool]:
