@@ -11,6 +11,7 @@ from dataclasses import fields
 
 from alerts.content import AlertKind, ClinicSheet, FacilityContact, MatchClass, Row
 from alerts.telling import Telling
+from records.booking import Custody
 from records.instant import Instant
 
 NAMING = frozenset({"client.ref", "client.name"})
@@ -86,7 +87,8 @@ def _court(t: Telling) -> str:
 
 def _planned(t: Telling) -> str:
     """A plan is over once they are out, whichever day it named."""
-    return "" if t.facts.released_at or t.kind is AlertKind.RELEASE else _when(t.facts.release_planned_at, t)
+    out = t.facts.custody is Custody.RELEASED or t.kind is AlertKind.RELEASE
+    return "" if out else _when(t.facts.release_planned_at, t)
 
 
 def _match(t: Telling) -> str:

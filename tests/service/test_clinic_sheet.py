@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,17 @@ from records import AlertRef, StaffId
 from service.clinic_sheet import SheetRefused, read_sheet, send_sheet
 from service.desks import inbox as desk
 from store import tables
-from tests.service.installation import AVELINE, BARNABY, Installation, Person, facts_of
+from tests.service.installation import AVELINE, BARNABY, CLIENTS, ROSTER_COLUMNS, Installation, Person, facts_of
 
 SHEET = ClinicSheet(medications="Olanzapine 10 mg", pharmacy="Corner Drug", diagnoses="F20.9", contact="555-0191")
 
 
 @pytest.fixture
 def clinic(site: Installation) -> PrivateKey:
+    return clinic_of(site)
+
+
+def clinic_of(site: Installation) -> PrivateKey:
     """The county jail has a clinic with a key; its sheets are dropped into a folder."""
     key = PrivateKey.generate()
     (site.home / "clinic.jwk").write_text(json.dumps(dict(key.public.jwk)), "utf-8")
@@ -75,6 +80,28 @@ def test_it_reaches_the_clinic_and_nobody_else_can_read_it(site: Installation, c
     assert done["kind"] == "info_sent"
     assert set(done["codes"][1:]) == {"medication_list", "pharmacy", "diagnoses"}
     assert site.verified().good
+
+
+def test_it_says_what_is_on_file_for_a_crisis(sqlite_site: Installation) -> None:
+    """From the roster: a psychiatric advance directive is there, a crisis plan is not; of another client nothing is known."""
+    site = sqlite_site
+    text = (files("connectors") / "mappings" / "common_roster.yaml").read_text("utf-8")
+    more = "\n  advance_directive_on_file: pad\n  crisis_plan_on_file: plan\n"
+    (site.home / "roster.yaml").write_text(text.rstrip() + more, "utf-8")
+    feeds = tuple(
+        f.model_copy(update={"mapping": "roster.yaml"}) if f.kind == "roster" else f for f in site.engine.settings.feeds
+    )
+    site.engine = replace(site.engine, settings=site.engine.settings.model_copy(update={"feeds": feeds}))
+    people = [dict(p.roster_row(), pad="", plan="") for p in CLIENTS]
+    people[0] |= {"pad": "yes", "plan": "no"}
+    site.drop("roster", [*ROSTER_COLUMNS, "pad", "plan"], people, "second.csv")
+    key = clinic_of(site)
+    send_sheet(site.engine, taken_on(site), StaffId("A1"), SHEET)
+    site.cycle()
+    (jwe,) = dropped(site)
+    _, content = open_sealed(jwe, key, site.engine.signer.trusted, now=site.clock())
+    on_file = [row.value for row in content.rows if row.name == "on_file"]
+    assert on_file == ["Psychiatric advance directive: yes", "Crisis plan: none"]
 
 
 def test_the_store_never_holds_the_sheet_in_the_clear(site: Installation, clinic: PrivateKey) -> None:
