@@ -9,13 +9,13 @@ from alerts.content import AlertContent
 from alerts.demo_sink import MaildirSink
 from alerts.followup import Verdict
 from audit.leaves import Kind
-from records import AlertRef, QuietHours, StaffId
+from records import AlertRef, OrgId, QuietHours, StaffId
 from service import reading, registry
 from service.desks import inbox as desk
 from service.desks import review
 from service.desks.review import Opinion
 from store import tables
-from tests.service.installation import AVELINE, ORG, STAFF, Installation, OrgId, alert_ref, facts_of
+from tests.service.installation import AVELINE, ORG, STAFF, Installation, alert_ref, facts_of
 
 IN_DOUBT = replace(AVELINE, ssn4="6618", phone="5554405512", street="9 Mulberry Plac")
 NIGHT = datetime(2026, 10, 31, 2, tzinfo=UTC)
