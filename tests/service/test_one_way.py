@@ -16,8 +16,9 @@ from sqlalchemy import event
 
 from connectors.connector import Pull
 from consent.vocabulary import Scope
-from service import circumstances, feed_commands
+from service import circumstances
 from service.cycle import Cycle
+from service.receiving import receive
 from service.screening import Screener
 from store import tables
 from tests.service.conftest import later
@@ -118,7 +119,7 @@ def test_a_push_is_answered_by_the_same_steps_whoever_it_is_about(
         content = text([row(CASES[case][0], "J1"), row(STRANGER, "", dob="x")]).encode()
         work = list[str]()
         with each_statement(site, work.append):
-            receipt = feed_commands.receive(site.engine, "post", content, site.clock())
+            receipt = receive(site.engine, "post", content, site.clock())
         assert receipt.problems == ((3, "booking_number", "no-booking-number"),)
         seen[case] = replace(receipt, delivery=""), work, logged(site), files(site)
     assert looked_for == []
