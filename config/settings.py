@@ -80,6 +80,10 @@ class KeySettings(Section):
     master: Path = Field(
         Path("keys/master.key"), description="file of the master key, or of the wrapped one; mode 0600"
     )
+    shelf: SecretStr = Field(
+        SecretStr("sqlite:///keys/shelf.db"),
+        description="database of the keys that must be able to die; never in the same backup as the main one",
+    )
     credential: Name = Field("warmlink-master", description="name of the systemd credential")
     epoch: Annotated[Name, Field(max_length=32)] = Field(
         "e1", description="name of the first linkage epoch; encodings of two epochs are never compared"
@@ -372,7 +376,13 @@ class Settings(Section):
 
     def database_url(self) -> str:
         """The URL, with a relative SQLite file seen from the configuration's folder."""
-        url = self.database.url.get_secret_value()
+        return self._seen_from_home(self.database.url.get_secret_value())
+
+    def shelf_url(self) -> str:
+        """The same of the shelf of short-lived keys."""
+        return self._seen_from_home(self.keys.shelf.get_secret_value())
+
+    def _seen_from_home(self, url: str) -> str:
         head, sep, rest = url.partition("sqlite:///")
         if head == "" and sep and rest and not rest.startswith("/"):
             return f"sqlite:///{self.home / rest}"

@@ -1,6 +1,6 @@
 """What was read lies sealed: a drop folder must not become a store of names in plain text.
 
-Every delivery is kept under its opaque name, sealed chunk by chunk, for a replay. A file of a drop folder stands in `done/`
+Every delivery is kept under its opaque name, sealed chunk by chunk under its day's key, for a replay within the match window. A file of a drop folder stands in `done/`
 or `refused/` for a moment after it was read; `sweep` seals it and removes the plain one, and a sweep that was cut off is
 taken up by the next. What is pulled or pushed never stands anywhere in the clear and is kept by `keep`.
 """
@@ -47,9 +47,14 @@ def kept(drop: Path, name: str) -> Path:
     return drop / "archive" / f"{name}{SUFFIX}"
 
 
+def all_kept(drop: Path) -> list[Path]:
+    """Every archived delivery of a feed."""
+    return [file for file in _files(drop / "archive") if file.suffix == SUFFIX]
+
+
 def restore(sealed: Path, vault: Vault) -> Iterator[bytes]:
     """The bytes of a sealed file, in order."""
-    name = _name(sealed)
+    name = delivery_of(sealed)
     with sealed.open("rb") as file:
         number = 0
         while head := file.read(4):
@@ -77,7 +82,7 @@ class Sealing:
     """Seals what comes in pieces of any size into an open file, which will bear the name of `target`."""
 
     def __init__(self, out: BinaryIO, target: Path, vault: Vault) -> None:
-        self._out, self._name, self._vault = out, _name(target), vault
+        self._out, self._name, self._vault = out, delivery_of(target), vault
         self._kept, self._number = bytearray(), 0
 
     def write(self, piece: bytes) -> None:
@@ -125,8 +130,8 @@ def _files(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file()) if folder.is_dir() else []
 
 
-def _name(sealed: Path) -> str:
-    """The delivery's name: a spooled file has its place in the queue before it."""
+def delivery_of(sealed: Path) -> str:
+    """The name of the delivery that lies in a file: a spooled file has its place in the queue before it."""
     return sealed.name.removesuffix(SUFFIX).rpartition(".")[2]
 
 

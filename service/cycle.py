@@ -17,6 +17,7 @@ from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
 from service.checkpoints import publish_now
 from service.dispatch import Dispatcher, Sent
 from service.engine import Engine
+from service.fading import bury
 from service.follow_up import Followed, FollowUp
 from service.intake import Intake, delivery_ref
 from service.logs import error_code
@@ -84,6 +85,7 @@ class Cycle:
         report.clients, report.tally = len(screener.index), screener.tally
         report.looked_back = look_back(screener)
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
+        bury(self.engine, screener.ended)
         self.progress("consents", "")
         report.reconsidered = reconsider(self.engine)
         self.progress("follow up", "")
@@ -131,7 +133,7 @@ class Cycle:
         return True
 
     def _sweep(self, feed: FeedSettings, drop: Path) -> None:
-        archive.sweep(drop, self.engine.vault, partial(delivery_ref, self.engine, feed.id))
+        archive.sweep(drop, self.engine.fading(), partial(delivery_ref, self.engine, feed.id))
 
     def _one_delivery(self, feed: FeedSettings, pull: Pull, take: Take, report: CycleReport) -> bool:
         """Take one delivery in; one that is not to be believed is set aside whole, and the next is read all the same."""
@@ -157,7 +159,7 @@ class Cycle:
         if not isinstance(transport, FolderDrop | SealedSpool):
             name = delivery_ref(self.engine, feed.id, pull.source_hash)
             with pull.open() as stream:
-                archive.keep(feeds_of.place(self.engine.settings, feed), name, stream, self.engine.vault)
+                archive.keep(feeds_of.place(self.engine.settings, feed), name, stream, self.engine.fading())
 
     def _refused(self, feed: FeedSettings, pull: Pull, fault: WarmlinkError, begun: datetime) -> None:
         """Recorded first, moved afterwards: a file that leaves the folder has left a trace."""

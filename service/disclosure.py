@@ -26,6 +26,7 @@ from service.requests import Question, ask, name_of
 from store import findings, reviews, rulebooks
 from store.bookings import StoredBooking
 from store.clients import StoredClient
+from store.errors import KeyDestroyed
 from store.findings import DecisionRow
 
 _REQUEST = TypeAdapter(DecisionRequest)
@@ -144,7 +145,10 @@ def read_input(engine: Engine, decision: str, sealed: bytes | None) -> DecisionR
     """What a past decision was made upon; None where facts were missing then, or the content was destroyed since."""
     if sealed is None:
         return None
-    body = engine.vault.open(sealed, place=f"decision/{decision}")
+    try:
+        body = engine.vault.open(sealed, place=f"decision/{decision}")
+    except KeyDestroyed:
+        return None
     return None if body == b"null" else _REQUEST.validate_json(body)
 
 
@@ -175,7 +179,7 @@ def _row(engine: Engine, given: _Given) -> DecisionRow:
         consents=_consent_refs(engine, decision),
         rule_set=decision.rule_set,
         rule_set_hash=decision.rule_set_hash,
-        sealed_input=engine.vault.seal(given.body, place=f"decision/{given.ref}"),
+        sealed_input=engine.own(given.case.booking.ref).seal(given.body, place=f"decision/{given.ref}"),
     )
 
 

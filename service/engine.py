@@ -24,11 +24,14 @@ from service.feeds import configured, connector
 from service.keys import backup_key, key_provider
 from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
+from service.shelving import open_shelf
+from service.spool import Seals
 from store import migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes, Vault
 from store.keys import KeyRing
 from store.locator import Locator
+from store.shelf import Shelf
 
 Clock = Callable[[], datetime]
 
@@ -59,9 +62,18 @@ class Engine:
     rulebook: RuleBook
     audit: AuditLog
     log: FilteringBoundLogger = field(repr=False)
+    shelf: Shelf = field(repr=False)
     wait: Wait = no_wait
     secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
     """The environment's variables with secrets that feed files name."""
+
+    def fading(self) -> Vault:
+        """Seals under the key of this day, which is destroyed once the match window is over."""
+        return self.vault.under(self.shelf.day(self.clock()))
+
+    def own(self, booking: str) -> Vault:
+        """Seals under this booking's own key, which is destroyed together with the booking."""
+        return self.vault.under(self.shelf.booking(booking, self.clock()))
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -89,7 +101,7 @@ class Engine:
         Raises MappingError for a mapping that is not sound: a fault of this feed, not of the others.
         """
         if feed.id not in self._connectors:
-            self._connectors[feed.id] = connector(self.settings, feed, self.secrets, self.vault)
+            self._connectors[feed.id] = connector(self.settings, feed, self.secrets, Seals(self.vault, self.fading))
         return self._connectors[feed.id]
 
     @cached_property
@@ -103,6 +115,7 @@ class Engine:
 
     def close(self) -> None:
         self.database.close()
+        self.shelf.close()
 
 
 def open_engine(
@@ -123,6 +136,7 @@ def open_engine(
         vault = vaults.load(conn, ring, random)
     if vault is None:
         raise KeyUnavailable("the database holds no data key; was it made by `warmlink init`?")
+    shelf = open_shelf(settings, database, ring, random, clock())
     epoch = ring.current_epoch(settings.keys.epoch)
     locator = Locator(ring.locator)
     return Engine(
@@ -131,7 +145,8 @@ def open_engine(
         clock=clock,
         random=random,
         locator=locator,
-        vault=vault,
+        vault=vault.finding(shelf.find),
+        shelf=shelf,
         linkage_key=LinkageKey(epoch, locator.ref("linkage-key", epoch), ring.linkage_root(epoch)),
         model=default_model(),
         rulebook=rulebook_in_force(settings),

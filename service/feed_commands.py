@@ -23,6 +23,7 @@ from service.engine import Engine
 from service.intake import Intake
 from service.screening import Screener
 from store import feeds
+from store.errors import KeyDestroyed
 from store.feeds import KnownDelivery
 
 
@@ -89,7 +90,7 @@ def _bytes(sample: Path) -> bytes:
 
 
 def replay(engine: Engine, name: str, delivery: str | None = None, *, believe: bool = False) -> list[Replayed]:
-    """Read again, from the sealed archive, one delivery or every one that the feed gave, the oldest first.
+    """Read again, from the sealed archive, one delivery or every one that still lies there, the oldest first.
 
     What was taken in is found again and changes nothing. A row that was set aside and can be read now is taken in, unless
     its feed has said something newer of the booking. `believe` takes a refused snapshot or roster as it is, however
@@ -98,7 +99,8 @@ def replay(engine: Engine, name: str, delivery: str | None = None, *, believe: b
     feed = named(engine.settings, name)
     with engine.database.read() as conn:
         known = feeds.deliveries(conn, name)
-    wanted = [one for one in known if delivery in {None, one.ref}]
+    archived = {archive.delivery_of(file) for file in archive.all_kept(feeds_of.place(engine.settings, feed))}
+    wanted = [one for one in known if delivery == one.ref or (delivery is None and one.ref in archived)]
     if delivery is not None and not wanted:
         raise UnknownFeed(f"feed {name} has no delivery {delivery}")
     if feed.kind == "roster":
@@ -124,7 +126,10 @@ def _again(engine: Engine, feed: FeedSettings, known: KnownDelivery, *, newest: 
     now = engine.clock()
     with engine.database.read() as conn:
         status = feeds.status(conn, feed.id)
-    content = b"".join(archive.restore(file, engine.vault))
+    try:
+        content = b"".join(archive.restore(file, engine.vault))
+    except KeyDestroyed as fault:
+        raise UnknownFeed(f"delivery {known.ref} cannot be read any more: its day is over") from fault
     delivery = MemoryDelivery(content, Cursor(status.cursor or ""), name=f"delivery {known.ref}")
     pull = engine.connector(feed).receive(delivery, now if newest else known.received_at)
     late = not (

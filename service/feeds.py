@@ -11,8 +11,7 @@ from connectors import Connector, Feed, Mapping, PushOnly, load_mapping, parse_f
 from connectors.feed import FolderFeed
 from connectors.transports import FolderDrop
 from records import FeedId, OrgId
-from service.spool import SealedSpool
-from store.envelope import Vault
+from service.spool import SealedSpool, Seals
 
 
 def configured(settings: Settings) -> Settings:
@@ -55,16 +54,16 @@ def read(file: Path) -> Feed:
 
 
 def connector(
-    settings: Settings, feed: FeedSettings, environment: Dict[str, str] | None = None, vault: Vault | None = None
+    settings: Settings, feed: FeedSettings, environment: Dict[str, str] | None = None, seals: Seals | None = None
 ) -> Connector:
     """The feed's transport, format and mapping put together. Raises MappingError, and ConfigError for a lacking secret.
 
-    What is pushed to us lies sealed in a spool until the next cycle; without a vault there is none, and nothing to ask.
+    What is pushed to us lies sealed in a spool until the next cycle; without seals there is none, and nothing to ask.
     """
     found = _folder(settings, feed) if feed.file is None else _of_file(settings, feed.file, environment or {})
-    if vault is None or not isinstance(found.transport, PushOnly):
+    if seals is None or not isinstance(found.transport, PushOnly):
         return found
-    return Connector.of(found.feed_id, SealedSpool(place(settings, feed), vault), found.mapping, found.org)
+    return Connector.of(found.feed_id, SealedSpool(place(settings, feed), seals), found.mapping, found.org)
 
 
 def _folder(settings: Settings, feed: FeedSettings) -> Connector:

@@ -130,6 +130,7 @@ def purge_client(engine: Engine, client: ClientRef, reason: str, by: str) -> int
         purges.client_content(conn, client, now)
         leaves.append(leaf(Kind.PURGE, subject_kind="client", purge_reason=reason, client=client, by=party(by)))
         engine.audit.append(conn, leaves, now)
+    engine.shelf.forget_bookings(alone)
     purges.sweep(engine.database)
     return gone
 

@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from alerts.content import AlertKind
 from audit.leaves import Leaf
-from config import WarmlinkError
 from connectors.schema import Scope
 from connectors.scope import goes_on, who
 from matcher import Link, Verdict
@@ -28,6 +27,7 @@ from service.engine import Engine
 from service.offers import News, offer
 from service.recipients import possible_recipients
 from service.recording import put_link
+from service.scopes import scopes_of
 from service.screening import Screener
 from store import bookings, clients, findings, reviews
 from store.bookings import StoredBooking
@@ -53,7 +53,7 @@ def _backwards(
 ) -> dict[ClientRef, list[tuple[StoredBooking, Link]]]:
     """Links of open bookings to these clients. All clients are compared: a twin on the roster counts as ever."""
     engine, now = screener.engine, screener.engine.clock()
-    scopes = _scopes(engine)
+    scopes = scopes_of(engine)
     standing = (
         b
         for b in bookings.open_bookings(conn, engine.vault)
@@ -66,17 +66,6 @@ def _backwards(
             for each in links.links:
                 if ClientRef(each.client) in wanted and each.verdict is not Verdict.NONE:
                     found[ClientRef(each.client)].append((stored, each))
-    return found
-
-
-def _scopes(engine: Engine) -> dict[str, Scope]:
-    """What each feed declares to be news. A feed whose mapping is broken is told of elsewhere and has the usual scope."""
-    found = {}
-    for feed in engine.settings.feeds:
-        try:
-            found[feed.id] = engine.connector(feed).mapping.scope
-        except WarmlinkError:
-            continue
     return found
 
 
@@ -117,7 +106,7 @@ class _Newcomer:
     def _is_settled(self, link: str, stored: StoredBooking) -> bool:
         """Somebody heard of the stay, whose alert changes hands in another way; or nobody is to hear of such a stay."""
         told = [row for row in findings.alerts_for_link(self.conn, link) if row.state != "withdrawn"]
-        return bool(told or who(stored.event, _scopes(self.engine).get(stored.event.feed, Scope())))
+        return bool(told or who(stored.event, scopes_of(self.engine).get(stored.event.feed, Scope())))
 
     def _offer(self, case: Case, member: StaffMember) -> None:
         match = "adjudicated" if reviews.outcome(self.conn, case.link) == "confirmed" else "full"

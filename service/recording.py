@@ -28,7 +28,9 @@ from service.sequence import Fresh
 from service.stays import stay_of
 from store import bookings, clients, findings, persons, reviews, sources
 from store.bookings import FINAL, StoredBooking
+from store.envelope import Vault
 from store.findings import LinkRow
+from store.resealing import reseal
 from store.sources import Source
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Recorder:
     conn: Connection = field(init=False)
     tally: Tally = field(init=False)
     ref: BookingRef = field(init=False)
+    _seals: Vault = field(init=False)
 
     @property
     def engine(self) -> Engine:
@@ -65,8 +68,11 @@ class Recorder:
     def record(self, conn: Connection, tally: Tally) -> None:
         self.conn, self.tally = conn, tally
         self.ref = stay_of(self.engine, conn, self.event)
+        linked = bool(findings.links_of(conn, self.ref))
+        self._seals = self.engine.own(self.ref) if linked else self.engine.fading()
         if bookings.state_of(conn, self.ref) in FINAL or self._is_stale():
             self._note(self.event)  # a stale feed cannot bring back what was cancelled or sealed
+            self.screener.ended.append(self.ref)
         elif self.event.kind in {EventKind.SEALED, EventKind.CANCELLED} or self.event.op is Op.DELETE:
             self._end()
         elif self.event.kind is EventKind.MERGED:
@@ -86,6 +92,7 @@ class Recorder:
         """Cancelled or sealed: what was queued stops, the content goes, the tombstone stays."""
         state = "void" if self.event.kind is EventKind.CANCELLED else "sealed"
         purged = end_booking(self.conn, self.ref, state, self.now)
+        self.screener.ended.append(self.ref)
         self._note(self.event)
         for row in findings.links_of(self.conn, self.ref):
             self._retract(row.ref, "cancelled" if state == "void" else "sealed")
@@ -97,7 +104,7 @@ class Recorder:
         if bookings.state_of(self.conn, self.ref) is None:
             bare = replace(self.event, identities=(), booked_at=None, charges=())
             stub = StoredBooking(self.ref, bare, b"", baseline=self.intake.baseline)
-            bookings.put(self.conn, self.engine.vault, stub, self.now)
+            bookings.put(self.conn, self._seals, stub, self.now)
         self._note(self.event)
 
     def _keep_and_link(self) -> None:
@@ -133,7 +140,7 @@ class Recorder:
             state=changes.state_after(merged, event.kind, before.state if before else None),
             baseline=before.baseline if before else self.intake.baseline,
         )
-        bookings.put(self.conn, self.engine.vault, stored, self.now)
+        bookings.put(self.conn, self._seals, stored, self.now)
         return stored
 
     def _keep_source(self, event: BookingEvent, said: Before | None) -> None:
@@ -146,7 +153,7 @@ class Recorder:
             self.intake.received_at,
         )
         state = changes.state_after(own, event.kind, None)
-        sources.put(self.conn, self.engine.vault, source, event.feed, state)
+        sources.put(self.conn, self._seals, source, event.feed, state)
 
     def _persons(self, event: BookingEvent) -> set[str]:
         """The person numbers that this feed and the others give the booking now."""
@@ -261,7 +268,7 @@ class Recorder:
 
 
 def put_link(engine: Engine, conn: Connection, booking: BookingRef, candidate: Link, now: datetime) -> Leaf:
-    """Keep a link as it now stands, and say so in the log."""
+    """Keep a link as it now stands, and say so in the log. The booking is from now on sealed under its own key, not its day's."""
     client = ClientRef(candidate.client)
     proposed = LinkRow(
         ref=engine.locator.ref("link", booking, client),
@@ -275,6 +282,7 @@ def put_link(engine: Engine, conn: Connection, booking: BookingRef, candidate: L
         model_hash=engine.model.hash,
     )
     row = findings.put_link(conn, proposed, now)
+    reseal(conn, engine.vault, booking, engine.own(booking))
     return leaf(
         Kind.LINK,
         link=row.ref,

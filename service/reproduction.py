@@ -18,6 +18,7 @@ from consent import RuleBook
 from service.engine import Engine
 from service.reports import party
 from store import rulebooks
+from store.errors import KeyDestroyed
 from store.tables import decision
 
 
@@ -43,9 +44,12 @@ def remake(engine: Engine, ref: str, by: str) -> Remade:
         book_hash = text(entry, "rule_set_hash")
         book = rulebooks.get(conn, book_hash)
     _look(engine, entry, party(by))
-    if sealed is None:
+    try:
+        stored = None if sealed is None else engine.vault.open(bytes(sealed), place=f"decision/{ref}")
+    except KeyDestroyed:
+        stored = None
+    if stored is None:
         raise ProofRefused("the input of this decision was destroyed; what was decided stands in the log")
-    stored = engine.vault.open(bytes(sealed), place=f"decision/{ref}")
     found = _again(entry, stored, book, book_hash)
     return Remade(found, entry.at, text(entry, "effect"), text(entry, "rule_set"), book_hash)
 

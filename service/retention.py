@@ -15,6 +15,7 @@ from audit.report import years_before
 from audit.retention import Hold, Retention
 from config import Refuse
 from records import BookingRef
+from service import fading
 from service.engine import Engine
 from service.reports import client_ref, party
 from store import bookings, claims, holds, purges
@@ -29,6 +30,10 @@ class Purged:
 
     destroyed: Counter[str] = field(default_factory=Counter)
     held: int = 0
+    days: int = 0
+    """Days whose key was destroyed."""
+    carried: int = 0
+    """Bookings of such days that stay: their stay goes on, they were linked, or a hold covers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ def run(engine: Engine, by: str | None = None, *, rehearse: bool = False) -> Pur
             done.destroyed[item.reason] += 1
             if not rehearse:
                 _destroy(engine, conn, item, by, now)
-    if due and not rehearse:
+    if not rehearse:
+        done.days, done.carried = fading.fade(engine, by)
+        fading.bury_all(engine)
         purges.sweep(engine.database)
     return done
 

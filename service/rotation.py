@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from service.engine import Engine, key_ring
 from service.keys import key_provider, wrapper
 from service.rotation_files import next_master, retire_master
 from service.setup import write_secret
-from store import clients, vaults
+from store import clients, resealing, vaults
 from store.clients import StoredClient
 from store.database import Database
 from store.envelope import RandomBytes
@@ -38,13 +38,28 @@ class KeyStatus:
     encodings: Mapping[str, int]
     """Clients by the epoch of their stored encoding."""
     keys: tuple[HeldKey, ...]
+    days: tuple[date, ...]
+    """Days whose bookings of nobody can still be read."""
+    bookings: int
+    """Bookings with a key of their own."""
+    unreadable: int
+    """Keys that bookings are sealed under and that are gone: none, unless an older shelf was brought back."""
 
 
 def status(engine: Engine) -> KeyStatus:
     with engine.database.read() as conn:
         epochs = Counter(EncodedBatch.from_bytes(c.encoding).header.epoch for c in clients.every(conn, engine.vault))
         keys = tuple(vaults.listed(conn))
-    return KeyStatus(engine.settings.keys.provider, engine.linkage_key.epoch, dict(sorted(epochs.items())), keys)
+        used = resealing.keys_in_use(conn) - {key.id for key in keys if key.destroyed_at is None}
+    return KeyStatus(
+        provider=engine.settings.keys.provider,
+        epoch=engine.linkage_key.epoch,
+        encodings=dict(sorted(epochs.items())),
+        keys=keys,
+        days=tuple(engine.shelf.days()),
+        bookings=len(engine.shelf.bookings()),
+        unreadable=sum(engine.shelf.find(key) is None for key in used),
+    )
 
 
 def rotate_master(
@@ -140,25 +155,6 @@ def record_rotation(engine: Engine) -> None:
     """Say in the audit log that the master key was changed."""
     with engine.database.write() as conn:
         engine.audit.append(conn, [leaf(Kind.KEY_CHANGE, key_purpose="master", change="rotated")], engine.clock())
-
-
-def shred_days(engine: Engine, before: datetime) -> tuple[int, int]:
-    """Destroy the keys of days before `before`: bookings that matched nobody go with them. Returns days and bookings."""
-    now = engine.clock()
-    day = f"{vaults.DAY}{before:%Y-%m-%d}"
-    with engine.database.write() as conn:
-        due = [
-            k
-            for k in vaults.listed(conn)
-            if k.purpose.startswith(vaults.DAY) and k.purpose < day and k.destroyed_at is None
-        ]
-        gone = [vaults.shred(conn, key.id, now) for key in due]
-        leaves = [
-            leaf(Kind.PURGE, subject_kind="booking", purge_reason="match_window", rows=rows, key=key.id)
-            for key, rows in zip(due, gone, strict=True)
-        ]
-        engine.audit.append(conn, leaves, now)
-    return len(due), sum(gone)
 
 
 def _current(engine: Engine, client: StoredClient) -> bool:

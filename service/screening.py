@@ -11,7 +11,7 @@ from config import TellPerson
 from connectors import Mapping, Pull, RawResource, RowFault
 from matcher import BookingLinks, Constraints, EncodedBatch, RosterIndex, link
 from matcher.verdict import NO_LINKS
-from records import BookingEvent, StaffId, StaffMember
+from records import BookingEvent, BookingRef, StaffId, StaffMember
 from service.changes import Meaning
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
@@ -57,6 +57,8 @@ class Screener:
     directory: dict[StaffId, StaffMember]
     tally: Tally
     constraints: Constraints
+    ended: list[BookingRef] = field(default_factory=list)
+    """Bookings that a delivery of this cycle cancelled or sealed, or told of again: their keys and archived deliveries go."""
 
     @classmethod
     def open(cls, engine: Engine, index: RosterIndex) -> Screener:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,18 +91,26 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Seals:
+    """What waits is sealed to last; what was read is archived under its day's key."""
+
+    waiting: Vault = field(repr=False)
+    archived: Callable[[], Vault] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SealedSpool:
     """A queue of sealed deliveries in `drop/spool`, in the order in which they were put there."""
 
     drop: Path
-    vault: Vault = field(repr=False)
+    seals: Seals = field(repr=False)
 
     @property
     def folder(self) -> Path:
         return self.drop / "spool"
 
     def incoming(self, name: str) -> Incoming:
-        return Incoming(self.folder, self.vault, name)
+        return Incoming(self.folder, self.seals.waiting, name)
 
     def put(self, name: str, source: BinaryIO) -> None:
         """Once it returns, the delivery is on the disk and will be read. What waits already is not put twice.
@@ -119,13 +127,13 @@ class SealedSpool:
     def set_aside(self, name: str, source: BinaryIO) -> None:
         """Keep what is refused, sealed, for a person. Raises CannotKeep."""
         try:
-            archive.keep(self.drop, name, source, self.vault)
+            archive.keep(self.drop, name, source, self.seals.archived())
         except OSError as fault:
             raise CannotKeep("what was sent cannot be kept") from fault
 
     def _put(self, name: str, source: BinaryIO) -> None:
         number = max((int(file.name.partition(".")[0]) for file in self._waiting()), default=0)
-        part = archive.write_sealed(source, self.folder / f"{name}{SUFFIX}", self.vault)
+        part = archive.write_sealed(source, self.folder / f"{name}{SUFFIX}", self.seals.waiting)
         while True:
             number += 1
             with suppress(FileExistsError):
@@ -137,7 +145,7 @@ class SealedSpool:
     def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[SpooledDelivery]:  # noqa: ARG002 - what lies there is what is to be read
         self._clear_away(now)
         for file in self._waiting():
-            yield SpooledDelivery.of(self.drop, file, self.vault)
+            yield SpooledDelivery.of(self.drop, file, self.seals)
 
     def _waiting(self) -> list[Path]:
         return [file for file in self._files() if not file.name.startswith(".")]
@@ -166,17 +174,17 @@ class SpooledDelivery:
 
     drop: Path
     file: Path
-    vault: Vault
+    seals: Seals
     source_hash: str
     size: int
 
     @classmethod
-    def of(cls, drop: Path, file: Path, vault: Vault) -> SpooledDelivery:
+    def of(cls, drop: Path, file: Path, seals: Seals) -> SpooledDelivery:
         digest, size = sha256(), 0
-        for piece in archive.restore(file, vault):
+        for piece in archive.restore(file, seals.waiting):
             digest.update(piece)
             size += len(piece)
-        return cls(drop, file, vault, digest.hexdigest(), size)
+        return cls(drop, file, seals, digest.hexdigest(), size)
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -190,13 +198,12 @@ class SpooledDelivery:
         return Cursor(self.source_hash)
 
     def open(self) -> BinaryIO:
-        return archive.reader(self.file, self.vault)
+        return archive.reader(self.file, self.seals.waiting)
 
     def acknowledge(self) -> None:
-        target = archive.kept(self.drop, self.file.name.split(".")[1])
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        if self.file.exists():
-            self.file.replace(target)
+        with self.open() as source:
+            archive.keep(self.drop, self.file.name.split(".")[1], source, self.seals.archived())
+        self.file.unlink(missing_ok=True)
 
     def refuse(self, reason: str) -> None:  # noqa: ARG002 - the reason is in the store
         self.acknowledge()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, insert, select, update
 
 from records import BookingEvent, BookingRef, Custody, EventKind
 from store.envelope import Vault
+from store.errors import KeyDestroyed
 from store.tables import booking, booking_event, booking_person, booking_source
 
 _EVENT = TypeAdapter(BookingEvent)
@@ -36,7 +38,8 @@ class StoredBooking:
     baseline: bool = False
 
 
-def _place(ref: BookingRef) -> str:
+def place_of(ref: BookingRef) -> str:
+    """The place that a booking's content is bound to."""
     return f"booking/{ref}"
 
 
@@ -62,7 +65,15 @@ def get(conn: Connection, vault: Vault, ref: BookingRef) -> StoredBooking | None
     row = conn.execute(select(booking).where(booking.c.ref == ref)).one_or_none()
     if row is None or row.sealed is None:
         return None
-    event, encoding = unpack(vault.open(row.sealed, place=_place(ref)))
+    return _opened(vault, row)
+
+
+def _opened(vault: Vault, row: Any) -> StoredBooking | None:
+    ref = BookingRef(row.ref)
+    try:
+        event, encoding = unpack(vault.open(row.sealed, place=place_of(ref)))
+    except KeyDestroyed:
+        return None  # in every copy of the database: it is as if the content had been overwritten
     return StoredBooking(ref, event, encoding, row.state, row.baseline)
 
 
@@ -80,7 +91,7 @@ def last_touched(conn: Connection, ref: BookingRef) -> datetime | None:
 def put(conn: Connection, vault: Vault, stored: StoredBooking, now: datetime) -> None:
     """Keep the new state of a booking."""
     values = {
-        "sealed": vault.seal(pack(stored.event, stored.encoding), place=_place(stored.ref)),
+        "sealed": vault.seal(pack(stored.event, stored.encoding), place=place_of(stored.ref)),
         "state": stored.state,
         "updated_at": now,
     }
@@ -191,6 +202,6 @@ def open_bookings(conn: Connection, vault: Vault) -> Iterator[StoredBooking]:
         select(booking).where(booking.c.state == "open", booking.c.sealed.is_not(None)).order_by(booking.c.ref)
     )
     for row in rows:
-        ref = BookingRef(row.ref)
-        event, encoding = unpack(vault.open(row.sealed, place=_place(ref)))
-        yield StoredBooking(ref, event, encoding, row.state, row.baseline)
+        stored = _opened(vault, row)
+        if stored is not None:
+            yield stored

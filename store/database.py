@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,22 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def empty_log(database: Database, tables: Sequence[str]) -> None:
+    """Overwrite what the database keeps of old rows: SQLite's write-ahead log, PostgreSQL's dead rows of these tables."""
+    raw = database.engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        if database.dialect == "sqlite":
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            raw.driver_connection.autocommit = True  # type: ignore[union-attr]  # VACUUM stands outside transactions
+            cursor.execute(f"VACUUM {', '.join(tables)}")
+            raw.driver_connection.autocommit = False  # type: ignore[union-attr]
+        cursor.close()
+    finally:
+        raw.close()
 
 
 def sqlite_url(path: Path) -> str:

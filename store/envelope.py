@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from config.errors import KeyUnavailable
-from store.errors import EnvelopeDamaged
+from store.errors import EnvelopeDamaged, KeyDestroyed
 
 VERSION = 1
 SIZE_CLASSES = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
@@ -46,13 +46,34 @@ def unwrap(key_id: str, wrapped: bytes, kek: bytes) -> DataKey:
         ) from fault
 
 
-class Vault:
-    """Seals with the current data key of a purpose and opens with any it was given."""
+Find = Callable[[str], DataKey | None]
+"""Looks a key up that was not there when the vault was made; None once it was destroyed."""
 
-    def __init__(self, keys: dict[str, DataKey], current: str, random: RandomBytes) -> None:
+
+class Vault:
+    """Seals with one data key, and opens with any it was given or finds."""
+
+    def __init__(
+        self, keys: dict[str, DataKey], current: str, random: RandomBytes, find: Find = lambda _: None
+    ) -> None:
+        self._keys = keys
         self._ciphers = {key.id: AESGCM(key.secret) for key in keys.values()}
         self._current = current
         self._random = random
+        self._find = find
+
+    @property
+    def current(self) -> str:
+        """The name of the key that seals."""
+        return self._current
+
+    def finding(self, find: Find) -> Vault:
+        """The same vault, which looks keys up that it does not hold."""
+        return Vault(self._keys, self._current, self._random, find)
+
+    def under(self, key: DataKey) -> Vault:
+        """The same vault, sealing with this key."""
+        return Vault({**self._keys, key.id: key}, key.id, self._random, self._find)
 
     def seal(self, plaintext: bytes, *, place: str) -> bytes:
         """`place` is table and row; it must be given again to open."""
@@ -62,16 +83,29 @@ class Vault:
         return head + nonce + sealed
 
     def open(self, sealed: bytes, *, place: str) -> bytes:
+        """Raises KeyDestroyed where the key is gone, EnvelopeDamaged where the value was altered or moved."""
         if len(sealed) < 1 + _KEY_ID + _NONCE + 16 or sealed[0] != VERSION:
             raise EnvelopeDamaged(f"the sealed value at {place} is not an envelope of version {VERSION}")
         head, rest = sealed[: 1 + _KEY_ID], sealed[1 + _KEY_ID :]
-        cipher = self._ciphers.get(head[1:].decode("ascii", "replace"))
-        if cipher is None:
-            raise KeyUnavailable(f"the data key of the value at {place} was destroyed or never loaded")
+        cipher = self._cipher(head[1:].decode("ascii", "replace"), place)
         try:
             return _unpad(cipher.decrypt(rest[:_NONCE], rest[_NONCE:], head + place.encode()))
         except InvalidTag as fault:
             raise EnvelopeDamaged(f"the sealed value at {place} was altered or moved") from fault
+
+    def _cipher(self, key_id: str, place: str) -> AESGCM:
+        known = self._ciphers.get(key_id)
+        if known is not None:
+            return known
+        found = self._find(key_id)
+        if found is None:
+            raise KeyDestroyed(f"the data key of the value at {place} was destroyed or never loaded")
+        return AESGCM(found.secret)
+
+
+def key_of(sealed: bytes) -> str:
+    """The name of the key that a value is sealed under."""
+    return sealed[1 : 1 + _KEY_ID].decode("ascii", "replace")
 
 
 def _pad(plaintext: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.errors import Refuse, Retry, TellPerson
+from config.errors import KeyUnavailable, Refuse, Retry, TellPerson
 
 
 class DatabaseBusy(Retry):
@@ -15,6 +15,10 @@ class DatabaseBroken(TellPerson):
 
 class EnvelopeDamaged(TellPerson):
     """A sealed value does not open under its key and place: it was altered, moved, or the key is another."""
+
+
+class KeyDestroyed(KeyUnavailable):
+    """The key of a sealed value is not there any more: the value cannot be read by anybody, as if it had been destroyed."""
 
 
 class AlreadyDone(Refuse):

@@ -1,7 +1,8 @@
 """Destroying content: every sealed value about a booking or a client, wherever it lies. Rows and references stay.
 
 Values are overwritten, not only unlinked: SQLite runs with secure_delete, and `sweep` empties what databases keep of old
-rows beside the tables. Whoever holds an older backup *and* the master key of its time still has what is in it.
+rows beside the tables. In older backups a booking is unreadable once its key left the shelf (`store.shelf`); a client's and a consent's
+content opens there with the master key of that time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select, update
 
-from store.database import Database
+from store.database import Database, empty_log
 from store.tables import alert, booking, client, decision, inbox_item, link, metadata, outcome
 
-_SWEPT = ("booking", "client", "consent_record", "decision", "inbox_item", "outcome")
+_SWEPT = ("booking", "booking_source", "client", "consent_record", "decision", "inbox_item", "outcome")
 
 
 def booking_content(conn: Connection, ref: str) -> None:
@@ -71,18 +72,7 @@ def bookings_of(conn: Connection, client_ref: str) -> list[str]:
 
 def sweep(database: Database) -> None:
     """Overwrite what the database keeps of old rows: SQLite's write-ahead log, PostgreSQL's dead rows."""
-    raw = database.engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        if database.dialect == "sqlite":
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
-            raw.driver_connection.autocommit = True  # type: ignore[union-attr]  # VACUUM stands outside transactions
-            cursor.execute(f"VACUUM {', '.join(_SWEPT)}")
-            raw.driver_connection.autocommit = False  # type: ignore[union-attr]
-        cursor.close()
-    finally:
-        raw.close()
+    empty_log(database, _SWEPT)
 
 
 def _bookings(conn: Connection, *where: ColumnElement[bool]) -> Iterator[tuple[str, datetime]]:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 from records import BookingEvent, BookingRef
 from store.bookings import pack, unpack
 from store.envelope import Vault
+from store.errors import KeyDestroyed
 from store.tables import booking_event, booking_source
 
 _AT_ONCE = 500  # below every database's limit of bound values
@@ -63,13 +64,14 @@ def others(conn: Connection, vault: Vault, ref: BookingRef, series: str) -> list
     """What other feeds say of the same booking."""
     query = select(booking_source).where(booking_source.c.booking == ref, booking_source.c.series != series)
     rows = conn.execute(query.order_by(booking_source.c.series))
-    return [_opened(vault, row) for row in rows if row.sealed is not None]
+    found = [_opened(vault, row) for row in rows if row.sealed is not None]
+    return [source for source in found if source is not None]
 
 
 def put(conn: Connection, vault: Vault, source: Source, feed: str, state: str) -> None:
     values = {
         "booking": source.booking,
-        "sealed": vault.seal(pack(source.event, source.encoding), place=_place(source.series)),
+        "sealed": vault.seal(pack(source.event, source.encoding), place=place_of(source.series)),
         "state": state,
         "received_at": source.received_at,
     }
@@ -92,12 +94,16 @@ def mark(conn: Connection, series: Collection[str], snapshot: str) -> None:
         conn.execute(update(booking_source).where(booking_source.c.series.in_(chunk)).values(snapshot=snapshot))
 
 
-def _opened(vault: Vault, row: Any) -> Source:
-    event, encoding = unpack(vault.open(row.sealed, place=_place(row.series)))
+def _opened(vault: Vault, row: Any) -> Source | None:
+    try:
+        event, encoding = unpack(vault.open(row.sealed, place=place_of(row.series)))
+    except KeyDestroyed:
+        return None
     return Source(row.series, BookingRef(row.booking), event, encoding, row.received_at)
 
 
-def _place(series: str) -> str:
+def place_of(series: str) -> str:
+    """The place that a feed's view is bound to."""
     return f"booking_source/{series}"
 
 

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from config.errors import KeyUnavailable
 from store.envelope import DataKey, RandomBytes, Vault, unwrap, wrap
 from store.keys import KeyRing
 from store.locator import Locator
-from store.tables import booking, data_key
+from store.tables import data_key
 
 STANDING = "standing"
-"""The purpose of the key that seals what is kept: clients, consents, bookings that matched."""
-DAY = "day/"
-"""Followed by a date: the key of what may be forgotten together with all else of that day."""
+"""The purpose of the key that seals what is kept: clients, consents, accounts' secrets."""
+_SECRETS = "secret/"
 LOCATOR = "secret/locator"
+SHELF = "secret/shelf"
+"""What wraps the keys of the shelf: see `store.shelf`."""
 EPOCH = "epoch/"
 """Followed by the epoch's name: the root of its linkage keys."""
 
@@ -47,23 +48,11 @@ def keep(conn: Connection, ring: KeyRing, random: RandomBytes, now: datetime, *,
 
 def load(conn: Connection, ring: KeyRing, random: RandomBytes, purpose: str = STANDING) -> Vault | None:
     """A vault that opens every key that still exists and seals with the newest of `purpose`; None if there is none."""
-    rows = [row for row in _existing(conn) if row.purpose != LOCATOR and not row.purpose.startswith(EPOCH)]
+    rows = [row for row in _existing(conn) if not row.purpose.startswith((_SECRETS, EPOCH))]
     current = [row.id for row in rows if row.purpose == purpose]
     if not current:
         return None
     return Vault({row.id: unwrap(row.id, row.wrapped, ring.kek) for row in rows}, current[-1], random)
-
-
-def for_day(conn: Connection, ring: KeyRing, random: RandomBytes, now: datetime) -> Vault:
-    """A vault that seals with the key of this day (UTC), which is made where there is none yet."""
-    purpose = f"{DAY}{now:%Y-%m-%d}"
-    found = load(conn, ring, random, purpose)
-    if found is None:
-        create(conn, ring, random, now, purpose)
-        found = load(conn, ring, random, purpose)
-    if found is None:
-        raise KeyUnavailable(f"the key of {purpose} was made and is not there")
-    return found
 
 
 def settled(conn: Connection, ring: KeyRing) -> KeyRing:
@@ -71,6 +60,17 @@ def settled(conn: Connection, ring: KeyRing) -> KeyRing:
     held = {row.purpose: unwrap(row.id, row.wrapped, ring.kek).secret for row in _existing(conn) if _kept(row.purpose)}
     epochs = {purpose.removeprefix(EPOCH): secret for purpose, secret in held.items() if purpose.startswith(EPOCH)}
     return replace(ring, locator=held.get(LOCATOR, ring.locator), epochs=epochs)
+
+
+def shelf_secret(conn: Connection, ring: KeyRing) -> DataKey | None:
+    """The secret that wraps the shelf's keys, and the name under which the shelf knows it."""
+    rows = [row for row in _existing(conn) if row.purpose == SHELF]
+    return unwrap(rows[-1].id, rows[-1].wrapped, ring.kek) if rows else None
+
+
+def lock(conn: Connection) -> None:
+    """Let no other process add or change a key until this transaction ends."""
+    conn.execute(select(data_key.c.id).with_for_update()).all()
 
 
 def opens(conn: Connection, ring: KeyRing) -> bool:
@@ -109,16 +109,8 @@ def listed(conn: Connection) -> Sequence[HeldKey]:
 
 
 def destroy(conn: Connection, key_id: str, now: datetime) -> None:
-    """Forget a data key: everything it sealed is unreadable from now on, in backups of the values too."""
+    """Forget a data key: everything it sealed is unreadable from now on, but in a backup of this database that still has the key."""
     conn.execute(update(data_key).where(data_key.c.id == key_id).values(wrapped=None, destroyed_at=now))
-
-
-def shred(conn: Connection, key_id: str, now: datetime) -> int:
-    """Destroy a day's key with the bookings it still seals; each keeps its tombstone. Returns how many lost their content."""
-    held = func.substr(booking.c.sealed, 2, len(key_id)) == key_id.encode()
-    gone = conn.execute(update(booking).where(held).values(sealed=None, updated_at=now)).rowcount
-    destroy(conn, key_id, now)
-    return gone
 
 
 def _kept(purpose: str) -> bool:

@@ -12,7 +12,7 @@ import typer
 
 from config import Refuse
 from service import held as rights
-from service import rotation
+from service import rotation, shelving
 from service.cli.common import (
     ByOption,
     ConfigOption,
@@ -26,12 +26,13 @@ from service.cli.common import (
     when,
 )
 from service.cli.people import keys_app
-from service.engine import system_clock
+from service.engine import key_ring, system_clock
 from service.keys import key_provider, wrapper
 from service.neutral import run
 from service.neutral.settings import JailSettings, ProviderSettings, UnitSettings, load
 from service.reports import client_ref
 from service.setup import write_secret
+from store.database import Database
 from store.key_providers import write_wrapped
 from store.keys import format_master
 from store.shamir import Share, join, split
@@ -114,6 +115,10 @@ def keys_status(config: ConfigOption = None, as_json: JsonOption = False) -> Non
     out.print(f"master key from {held.provider}; linkage epoch [bold]{held.epoch}[/]")
     for epoch, clients in held.encodings.items():
         out.print(f"  clients encoded under {epoch}: {clients}{'' if epoch == held.epoch else ' (to be encoded anew)'}")
+    span = f", {held.days[0]} to {held.days[-1]}" if held.days else ""
+    out.print(f"shelf: keys of {len(held.days)} days{span}; own keys of {held.bookings} bookings")
+    if held.unreadable:
+        out.print(f"[bold]{held.unreadable} keys of bookings are not on the shelf[/]: what they sealed cannot be read")
     rows = table("key", "purpose", "made", "destroyed")
     for key in held.keys:
         rows.add_row(
@@ -177,6 +182,28 @@ def keys_rewrap(
     out.print(f"{path} holds the master key, wrapped by {service.name}.", soft_wrap=True)
     if source is not None:
         out.print(f"Once `warmlink keys status` works, destroy [bold]{source}[/] or move it to a safe.", soft_wrap=True)
+
+
+@keys_app.command("shelf")
+def keys_shelf(
+    target: Annotated[Path | None, typer.Option("--copy", help="Copy the shelf into this new file.")] = None,
+    new: Annotated[bool, typer.Option("--new", help="Begin an empty shelf in place of one that is lost.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """The keys that must be able to die: copy them apart from every other backup, or go on after they were lost."""
+    settings = settings_of(config)
+    if (target is None) == (not new):
+        raise typer.BadParameter("say --copy FILE or --new")
+    if target is not None:
+        shelving.copy_to(settings, target)
+        out.print(
+            f"{target} holds the shelf. Keep only the newest copy: an older one still opens what was destroyed since."
+        )
+        return
+    database = Database(settings.database_url())
+    shelving.begin_anew(settings, database, key_ring(settings, database, os.environ))
+    database.close()
+    out.print("An empty shelf was begun. Clients, consents and the log are whole; bookings of before cannot be read.")
 
 
 @keys_app.command("split")

@@ -93,3 +93,5 @@ def purge(
         return
     counts = ", ".join(f"{reason} {count}" for reason, count in sorted(done.destroyed.items())) or "nothing"
     out.print(f"{'Would destroy' if rehearse else 'Destroyed'}: {counts}. Kept by a legal hold: {done.held}.")
+    if done.days:
+        out.print(f"Keys of {done.days} days are destroyed; {done.carried} bookings of those days stay.")

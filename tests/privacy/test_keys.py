@@ -172,36 +172,6 @@ def test_a_cycle_runs_after_both_rotations(settings: Settings, engine: Engine) -
     assert report.clients == 12
 
 
-def test_what_a_day_key_sealed_is_gone_with_it(database: Database, now: datetime) -> None:
-    """On both databases: the bookings of that day keep a tombstone, others stay, and a backup of the value does not open."""
-    ring = KeyRing.derive(bytes(32))
-    with database.write() as conn:
-        vaults.create(conn, ring, os.urandom, now)
-        old = vaults.for_day(conn, ring, os.urandom, now)
-        new = vaults.for_day(conn, ring, os.urandom, now + timedelta(days=1))
-        for ref, vault in (("a" * 26, old), ("b" * 26, new)):
-            bookings.put(conn, vault, StoredBooking(ref, booking(ref, []), b"encoding"), now)  # type: ignore[arg-type]
-        kept = vaults.for_day(conn, ring, os.urandom, now)
-        key = next(k for k in vaults.listed(conn) if k.purpose == f"day/{now:%Y-%m-%d}")
-        backup = old.seal(b"in a backup", place="p")
-        assert vaults.shred(conn, key.id, now) == 1
-        left = vaults.load(conn, ring, os.urandom)
-        assert left is not None
-        assert bookings.get(conn, left, "a" * 26) is None  # type: ignore[arg-type]
-        assert bookings.get(conn, left, "b" * 26) is not None  # type: ignore[arg-type]
-        with pytest.raises(KeyUnavailable):
-            left.open(backup, place="p")
-    assert kept.open(old.seal(b"x", place="p"), place="p") == b"x"
-
-
-def test_a_day_has_one_key(database: Database, now: datetime) -> None:
-    ring = KeyRing.derive(bytes(32))
-    with database.write() as conn:
-        vaults.for_day(conn, ring, os.urandom, now)
-        vaults.for_day(conn, ring, os.urandom, now + timedelta(hours=1))
-        assert [k.purpose for k in vaults.listed(conn)] == [f"day/{now:%Y-%m-%d}"]
-
-
 def test_a_systemd_credential(tmp_path: Path) -> None:
     (tmp_path / "warmlink-master").write_text(format_master(MASTER))
     assert SystemdKeyProvider({"CREDENTIALS_DIRECTORY": str(tmp_path)}, "warmlink-master").master() == MASTER
