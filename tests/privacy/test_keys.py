@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,10 @@ from service.cycle import Cycle
 from service.engine import Engine, key_ring, open_engine
 from service.rotation_files import next_master
 from service.setup import CONFIG_NAME, write_secret
-from store import bookings, clients, vaults
-from store.bookings import StoredBooking
+from store import clients, vaults
 from store.database import Database
 from store.key_providers import write_wrapped
-from store.keys import FileKeyProvider, KeyRing, SystemdKeyProvider, format_master
+from store.keys import FileKeyProvider, SystemdKeyProvider, format_master
 from tests.privacy.county import booking
 from tests.privacy.test_key_providers import MASTER, FakeTransit, transit
 
