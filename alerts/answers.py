@@ -168,7 +168,8 @@ def _coded(outcome: Outcome) -> tuple[str, list[str]]:
     """Kind and codes for the row: nothing in it identifies anyone."""
     match outcome:
         case Contact():
-            return "contact", [outcome.mode.value]
+            said = {"by": outcome.initiator, "for": outcome.reason}
+            return "contact", [outcome.mode.value, *(f"{name}:{code.value}" for name, code in said.items() if code)]
         case InfoSent():
             return "info_sent", [outcome.decision, *sorted(item.value for item in outcome.items)]
         case Disposed():

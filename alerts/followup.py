@@ -99,6 +99,29 @@ class ContactMode(Enum):
     NONE = "none"
 
 
+class Initiator(Enum):
+    """Who began the contact."""
+
+    CLINICIAN = "clinician"
+    CLIENT = "client"
+    FAMILY = "family"
+    JAIL_CLINIC = "jail_clinic"
+    COURT = "court"
+    OTHER_PROVIDER = "other_provider"
+
+
+class Reason(Enum):
+    """What the contact was about. Which illness is not among them."""
+
+    MEDICATION = "medication"
+    CRISIS = "crisis"
+    RELEASE_PLAN = "release_plan"
+    COURT_CASE = "court_case"
+    ENGAGEMENT = "engagement"
+    HOUSING_BENEFITS = "housing_benefits"
+    OTHER = "other"
+
+
 class InfoItem(Enum):
     """What was given to the jail's clinic. Names of items, never their content."""
 
@@ -126,10 +149,12 @@ class Disposition(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The client, or someone for them, was reached."""
+    """The client, or someone for them, was reached. Who began it and why may be left unsaid."""
 
     at: datetime
     mode: ContactMode
+    initiator: Initiator | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

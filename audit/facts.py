@@ -105,6 +105,8 @@ LABEL = pattern(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """What an organisation calls its own feeds, rule sets, epochs, keys and sinks: one word."""
 RULE_SET = pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}(?: \d[0-9.]{0,15})?")
 """A set of consent rules and its version, `county-opt-in 2026.1`."""
+PERIOD = pattern(r"\d{4}-(?:0[1-9]|1[0-2])")
+"""A month, `2026-10`."""
 PARTY = pattern(r"(?!\d{4}-\d\d-\d\d$)(?!\d{3}-\d\d-\d{4}$)[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 """What an organisation calls its own staff, programmes and partners. Never a client: one word, and not in the form of
 a birth date or a social security number.

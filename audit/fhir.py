@@ -74,6 +74,7 @@ _EVENTS = {
     Kind.PURGE: _Event("110110", "destroy", "D"),
     Kind.LEGAL_HOLD: _Event("110110", "hold", "U"),
     Kind.CHECKPOINT_PUBLISHED: _Event("110100", "attest", "E"),
+    Kind.MEASURES_CLOSED: _Event("110106", "report", "E"),
 }
 
 _REASONS = {

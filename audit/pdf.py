@@ -23,17 +23,17 @@ from audit.render import Provenance
 from audit.report import Table
 from audit.words import WORDS, heading
 
-_PLAIN, _BOLD = "WarmlinkSans", "WarmlinkSans-Bold"
+PLAIN, BOLD = "WarmlinkSans", "WarmlinkSans-Bold"
 _MARGIN, _FOOT = 40, 46
 _SIZE = 7.5
 _WIDEST, _PADDING, _FRAME = 150.0, 8.0, 12.0
 _INK, _RULE, _BAND = HexColor("#1b2430"), HexColor("#b8c0cc"), HexColor("#e9edf2")
 
-_TITLE = ParagraphStyle("title", fontName=_BOLD, fontSize=16, leading=20, textColor=_INK, spaceAfter=2)
-_LINE = ParagraphStyle("line", fontName=_PLAIN, fontSize=9, leading=12.5, textColor=_INK)
-_NOTE = ParagraphStyle("note", parent=_LINE, fontName=_BOLD)
-_HEAD = ParagraphStyle("head", fontName=_BOLD, fontSize=_SIZE, leading=9.5, textColor=_INK)
-_CELL = ParagraphStyle("cell", fontName=_PLAIN, fontSize=_SIZE, leading=9.5, textColor=_INK)
+_TITLE = ParagraphStyle("title", fontName=BOLD, fontSize=16, leading=20, textColor=_INK, spaceAfter=2)
+_LINE = ParagraphStyle("line", fontName=PLAIN, fontSize=9, leading=12.5, textColor=_INK)
+_NOTE = ParagraphStyle("note", parent=_LINE, fontName=BOLD)
+_HEAD = ParagraphStyle("head", fontName=BOLD, fontSize=_SIZE, leading=9.5, textColor=_INK)
+_CELL = ParagraphStyle("cell", fontName=PLAIN, fontSize=_SIZE, leading=9.5, textColor=_INK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Reading:
 def to_pdf(table: Table, source: Provenance, reading: Reading | None = None) -> bytes:
     """Landscape on US letter paper. Columns in which no row says anything are left out, and listed."""
     reading = reading or Reading()
-    _fonts()
+    register_fonts()
     out = BytesIO()
     document = SimpleDocTemplate(
         out,
@@ -126,14 +126,14 @@ def _legend(table: Table, reading: Reading) -> Iterator[Any]:
         yield Spacer(0, 10)
         yield Paragraph("What the codes mean", _NOTE)
     for code in used:
-        yield Paragraph(f'<font name="{_BOLD}">{_shown(code)}</font>: {_shown(known[code])}', _CELL)
+        yield Paragraph(f'<font name="{BOLD}">{_shown(code)}</font>: {_shown(known[code])}', _CELL)
 
 
 def _widths(head: Sequence[str], body: Sequence[Sequence[str]], width: float) -> list[float]:
     """In proportion to what the columns hold; no word of a heading is ever broken."""
-    least = [max(pdfmetrics.stringWidth(w, _BOLD, _SIZE) for w in name.split()) + _PADDING for name in head]
+    least = [max(pdfmetrics.stringWidth(w, BOLD, _SIZE) for w in name.split()) + _PADDING for name in head]
     wish = [
-        min(_WIDEST, max(low, *(pdfmetrics.stringWidth(line[n], _PLAIN, _SIZE) + _PADDING for line in body)))
+        min(_WIDEST, max(low, *(pdfmetrics.stringWidth(line[n], PLAIN, _SIZE) + _PADDING for line in body)))
         for n, low in enumerate(least)
     ]
     spare = width - sum(least)
@@ -166,7 +166,7 @@ def _paged(table: Table, source: Provenance, reading: Reading) -> type[Any]:
             self.setStrokeColor(_RULE)
             self.setFillColor(_INK)
             self.line(_MARGIN, _FOOT, right, _FOOT)
-            self.setFont(_PLAIN, 7)
+            self.setFont(PLAIN, 7)
             self.drawString(_MARGIN, _FOOT - 10, _clean(f"{table.title} ({table.code}). {_exported(source, reading)}"))
             self.drawString(
                 _MARGIN, _FOOT - 19, _clean(f"{source.organisation}. Root {source.head.root.hex()}".lstrip(". "))
@@ -209,8 +209,9 @@ def _shown(text: str) -> str:
     return escape(_clean(text))
 
 
-def _fonts() -> None:
-    for name, file in ((_PLAIN, "DejaVuSans.ttf"), (_BOLD, "DejaVuSans-Bold.ttf")):
+def register_fonts() -> None:
+    """Make our fonts known under the names PLAIN and BOLD."""
+    for name, file in ((PLAIN, "DejaVuSans.ttf"), (BOLD, "DejaVuSans-Bold.ttf")):
         if name not in pdfmetrics.getRegisteredFontNames():
             with as_file(files("audit") / "fonts" / file) as path:
                 pdfmetrics.registerFont(TTFont(name, str(path)))

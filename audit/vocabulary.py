@@ -19,6 +19,7 @@ from audit.facts import (
     LEVEL,
     NUMBER,
     PARTY,
+    PERIOD,
     REASON,
     REF,
     RULE_SET,
@@ -66,6 +67,7 @@ class Kind(Enum):
     PURGE = "purge"
     LEGAL_HOLD = "legal_hold"
     CHECKPOINT_PUBLISHED = "checkpoint_published"
+    MEASURES_CLOSED = "measures_closed"
 
 
 def _each(fact_type: FactType, names: str) -> dict[str, FactType]:
@@ -89,6 +91,7 @@ TYPES: Mapping[str, FactType] = {
     "kid": KEY_ID,
     **_each(LABEL, "epoch feed sink version"),
     "rule_set": RULE_SET,
+    "period": PERIOD,
     # codes of other rooms
     **_each(CODE, "channel code field report"),
     "fields": many(any_of(FieldName)),
@@ -113,13 +116,17 @@ TYPES: Mapping[str, FactType] = {
         "destroyed", "placed", "lifted",
     ),
     "contact": one_of("in_jail_visit", "video", "phone", "jail_clinic_contact", "family", "none"),
+    "contact_reason": one_of(
+        "medication", "crisis", "release_plan", "court_case", "engagement", "housing_benefits", "other"
+    ),
+    "initiator": one_of("clinician", "client", "family", "jail_clinic", "court", "other_provider"),
     "disposition": one_of(
         "diverted", "released_with_plan", "released_before_contact", "transferred", "declined_services",
         "hospitalised", "re-engaged", "info_sent_to_jail", "closed",
     ),
     "effect": one_of("permit", "redact", "deny"),
     "event_kind": any_of(EventKind),
-    "format": one_of("csv", "json", "text", "pdf", "fhir", "log"),
+    "format": one_of("csv", "json", "text", "pdf", "html", "fhir", "log"),
     "match_class": one_of("full", "adjudicated"),
     "method": one_of("password", "passkey", "oidc", "token", "terminal"),
     "op": any_of(Op),
@@ -139,7 +146,8 @@ TYPES: Mapping[str, FactType] = {
         "wrong_person", "cancelled", "sealed", "expunged", "entered_in_error", "merged", "superseded", "consent_revoked"
     ),
     "screen": one_of(
-        "inbox", "alert", "calendar", "caseload", "review", "compliance", "accounting", "explain", "operations"
+        "inbox", "alert", "calendar", "caseload", "review", "compliance", "accounting", "explain", "operations",
+        "repeat_contacts",
     ),
     "stage": one_of("link", "send", "open"),
     "subject_kind": one_of(
@@ -186,7 +194,7 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.OPENING: _shape("alert by", "decision client booking kid assigned"),
     Kind.ACKNOWLEDGEMENT: _shape("alert by answer", "client booking channel"),
     Kind.ESCALATION: _shape("alert step", "recipient by code"),
-    Kind.OUTCOME: _shape("alert by", "disposition contact client booking consent"),
+    Kind.OUTCOME: _shape("alert by", "disposition contact initiator contact_reason client booking consent"),
     Kind.RETRACTION: _shape("thread retraction_reason", "alert booking client notified recipient by"),
     Kind.REFUSED_ATTEMPT: _shape("action reasons", "by alert client booking link decision screen code"),
     Kind.VIEW: _shape("by screen", "alert client booking link assigned rows"),
@@ -201,4 +209,5 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.PURGE: _shape("subject_kind purge_reason", "subject booking client rows key by"),
     Kind.LEGAL_HOLD: _shape("hold change by", "subject_kind subject client booking"),
     Kind.CHECKPOINT_PUBLISHED: _shape("size root sink"),
+    Kind.MEASURES_CLOSED: _shape("period rows content_hash"),
 }

@@ -21,6 +21,7 @@ from service.fading import bury
 from service.follow_up import Followed, FollowUp
 from service.intake import Intake, delivery_ref
 from service.logs import error_code
+from service.measures.closing import close_due
 from service.newcomers import look_back
 from service.reconsider import Reconsidered, reconsider
 from service.retention import daily
@@ -94,6 +95,8 @@ class Cycle:
         report.sent = Dispatcher(self.engine).run()
         self.progress("retention", "")
         daily(self.engine)
+        self.progress("measures", "")
+        self._close_months()
         self.progress("checkpoint", "")
         report.checkpoints = self.checkpoint()
         return report
@@ -210,6 +213,13 @@ class Cycle:
         now = self.engine.clock()
         with self.engine.database.write() as conn:
             feeds.note(conn, feed.id, last_poll_at=now, last_ok_at=now, last_error=None, state="ok", not_before=None)
+
+    def _close_months(self) -> None:
+        """Counts can wait: a month that cannot be closed keeps no booking from anybody."""
+        try:
+            close_due(self.engine)
+        except TellPerson as fault:
+            self.engine.log.error("measures.not_closed", error=error_code(fault))
 
     def checkpoint(self) -> list[int]:
         """Sign what was appended and publish it outside the database."""

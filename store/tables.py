@@ -417,6 +417,26 @@ legal_hold = Table(
     one_of("subject_kind", "everything", "client", "booking"),
 )
 
+measure_month = Table(
+    "measure_month",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("closed_at", UtcDateTime, nullable=False),
+    Column("content_hash", String(64), nullable=False),  # of every cell that was settled with it, as the log has it
+)
+
+measure_cell = Table(
+    "measure_cell",
+    metadata,
+    Column("period", String(7), primary_key=True),
+    Column("scope", String(64), primary_key=True),
+    Column("measure", CODE, primary_key=True),
+    Column("cell", CODE, primary_key=True),
+    Column("number", BIG, nullable=False),  # also of what is kept back: what comes later is weighed against it
+    Column("shown", Boolean, nullable=False),
+    Column("month", String(7), ForeignKey("measure_month.month"), nullable=False),  # with which it was settled
+)
+
 run_claim = Table(
     "run_claim",
     metadata,

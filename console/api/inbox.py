@@ -9,7 +9,18 @@ from typing import Any, Literal
 from fastapi import APIRouter, BackgroundTasks, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from alerts.followup import Appointment, Contact, ContactMode, Disposed, Disposition, FirstContact, Outcome, Verdict
+from alerts.followup import (
+    Appointment,
+    Contact,
+    ContactMode,
+    Disposed,
+    Disposition,
+    FirstContact,
+    Initiator,
+    Outcome,
+    Reason,
+    Verdict,
+)
 from alerts.keys import PublicKey
 from console.api.description import FAULTS, PREFIX, Body, Count, Ref
 from console.guard import CaseManager
@@ -65,6 +76,8 @@ class Reported(Body):
     """What came of it. `at` is now where it is left out; a note rests sealed and is in no report."""
 
     contact: ContactMode | None = None
+    contact_initiator: Initiator | None = None
+    contact_reason: Reason | None = None
     disposition: Disposition | None = None
     first_contact_at: AwareDatetime | None = None
     appointment_at: AwareDatetime | None = None
@@ -134,7 +147,7 @@ def report(request: Request, who: CaseManager, alert: Ref, body: Reported) -> Co
 
 def _outcomes(body: Reported, at: datetime) -> Iterator[Outcome]:
     if body.contact is not None:
-        yield Contact(at, body.contact)
+        yield Contact(at, body.contact, body.contact_initiator, body.contact_reason)
     if body.first_contact_at is not None:
         yield FirstContact(body.first_contact_at)
     if body.appointment_at is not None:

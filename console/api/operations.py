@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Request
 from pydantic import Field
 
 from console.api.description import FAULTS, PREFIX, Body, Count, Done, Ref
+from console.desks.measures import sheet_of
 from console.guard import Measurer, Operator
 from console.runtime import runtime_of
 from service.cli.common import plain
-from service.desks import mend
-from service.desks.measures import measures
+from service.desks import measures, mend
 from service.desks.operations import operations
+from service.measures.exports import plain as sheet_as_json
+from service.measures.periods import LABEL
 
 router = APIRouter(prefix=PREFIX, responses=FAULTS)
+Period = Annotated[str, Path(pattern=f"^{LABEL}$")]
+Scope = Annotated[str | None, Query(max_length=64)]
 
 
 class GaveUp(Body):
@@ -26,9 +30,18 @@ class GaveUp(Body):
 
 
 @router.get("/measures")
-def measured(request: Request, who: Measurer) -> dict[str, Any]:
-    found: dict[str, Any] = plain(measures(runtime_of(request).engine, who.org))
+def closed_periods(request: Request, who: Measurer) -> dict[str, Any]:
+    """What can be asked for, and when the next month closes."""
+    found: dict[str, Any] = plain(measures.choices(runtime_of(request).engine, who.org))
     return found
+
+
+@router.get("/measures/{period}")
+def measured(
+    request: Request, who: Measurer, period: Period, scope: Scope = None, language: Literal["en", "es"] = "en"
+) -> dict[str, Any]:
+    """A closed month, quarter or year; `null` is a count that is kept back."""
+    return sheet_as_json(sheet_of(request, who, period, scope, language))
 
 
 @router.get("/operations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from alerts.followup import ContactMode, Disposition
+from alerts.followup import ContactMode, Disposition, Initiator, Reason
 from alerts.routing import Role
 from alerts.timing import CLIMBS
 from console.guard import CaseManager
@@ -34,6 +34,8 @@ def inbox_page(request: Request, who: CaseManager) -> Response:
         in_directory=staff is not None and inbox.member_of(engine, staff) is not None,
         signer=engine.signer.trusted.jwk(),
         contacts=CONTACTS,
+        initiators=tuple(Initiator),
+        contact_reasons=tuple(Reason),
         dispositions=tuple(Disposition),
         answer_within=ANSWER_WITHIN,
         idle=engine.settings.console.idle_minutes,

@@ -1,17 +1,15 @@
-"""The operator's page, and the measures."""
+"""The operator's page."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from console.guard import NEEDS, Measurer
+from console.guard import NEEDS
 from console.pages import page
-from console.plots import bars
 from console.rights import Right
 from console.runtime import runtime_of
 from service.desks.compliance import staff_names
-from service.desks.measures import measures
 from service.desks.operations import operations
 
 router = APIRouter()
@@ -21,10 +19,3 @@ router = APIRouter()
 def operations_page(request: Request) -> Response:
     engine = runtime_of(request).engine
     return page(request, "operations.html", here="operations", ops=operations(engine), names=staff_names(engine))
-
-
-@router.get("/measures")
-def measures_page(request: Request, who: Measurer) -> Response:
-    engine = runtime_of(request).engine
-    found = measures(engine, who.org)
-    return page(request, "measures.html", here="measures", found=found, plot=bars(found.bookings, found.matched))

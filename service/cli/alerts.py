@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -11,7 +12,18 @@ from zoneinfo import ZoneInfo
 import typer
 
 from alerts import dead_letters
-from alerts.followup import Appointment, Contact, ContactMode, Disposed, Disposition, FirstContact, Outcome, Verdict
+from alerts.followup import (
+    Appointment,
+    Contact,
+    ContactMode,
+    Disposed,
+    Disposition,
+    FirstContact,
+    Initiator,
+    Outcome,
+    Reason,
+    Verdict,
+)
 from alerts.keys import PrivateKey
 from config import Refuse
 from records import StaffId
@@ -141,6 +153,8 @@ def outcome(
     key: Key,
     code: Annotated[str, typer.Argument(help="How: in_jail_visit, phone ...; diverted ...; made or kept.")] = "",
     at: Annotated[str | None, typer.Option(metavar="INSTANT", help="When it was.", show_default="now")] = None,
+    initiator: Annotated[Initiator | None, typer.Option(help="Of a contact: who began it.")] = None,
+    reason: Annotated[Reason | None, typer.Option(help="Of a contact: what it was about.")] = None,
     note: Annotated[str, typer.Option(help="In your own words; rests sealed.")] = "",
     config: ConfigOption = None,
     now: NowOption = None,
@@ -150,6 +164,8 @@ def outcome(
         by = reading.holder(engine, PrivateKey.load(key))
         ref = tracing.find(engine, alert, by)
         done = _outcome(what, code, parse_instant(at) if at else engine.clock())
+        if isinstance(done, Contact):
+            done = replace(done, initiator=initiator, reason=reason)
         new = inbox.report(engine, ref, by, done, note)
     out.print("Recorded." if new else "That was recorded before.")
 

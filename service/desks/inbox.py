@@ -109,8 +109,13 @@ def _reported(conn: Connection, by: StaffId) -> dict[str, list[tuple[str, str]]]
     found: dict[str, list[tuple[str, str]]] = {}
     query = select(outcome).join(alert, alert.c.ref == outcome.c.alert).where(alert.c.recipient == by)
     for row in conn.execute(query.order_by(outcome.c.recorded_at, outcome.c.ref)):
-        found.setdefault(row.alert, []).append((row.kind, row.codes[-1] if row.codes else ""))
+        found.setdefault(row.alert, []).append((row.kind, _shown(row.kind, row.codes)))
     return found
+
+
+def _shown(kind: str, codes: Sequence[str]) -> str:
+    """Of a contact how, of what was sent the last item."""
+    return codes[0 if kind == "contact" else -1] if codes else ""
 
 
 def key_in_force(engine: Engine, member: StaffId) -> str | None:
@@ -167,9 +172,12 @@ def report(engine: Engine, ref: AlertRef, by: StaffId, done: Outcome, note: str 
 
 
 def _outcome_leaf(ref: AlertRef, by: StaffId, done: Outcome) -> Leaf:
-    contact = done.mode.value if isinstance(done, Contact) else None
-    disposition = done.disposition.value if isinstance(done, Disposed) else None
-    return leaf(Kind.OUTCOME, alert=ref, by=by, contact=contact, disposition=disposition)
+    facts: dict[str, object] = {}
+    if isinstance(done, Contact):
+        facts = {"contact": done.mode, "initiator": done.initiator, "contact_reason": done.reason}
+    elif isinstance(done, Disposed):
+        facts = {"disposition": done.disposition}
+    return leaf(Kind.OUTCOME, alert=ref, by=by, **facts)
 
 
 def _code(done: Outcome) -> str:

@@ -48,7 +48,7 @@ CANDIDATES: list[object] = [
     ref("any"), hashed("any"), 7, AT, "clinician-7", [ref("one"), ref("two")], "inbox", ["OPTED_OUT"], ["booking.fact"],
     ["last:close"], "T" * 43, ["audit.origin"], "yes", "arrest", "open", "recorded", "phone", "diverted", "permit", "booked", "csv",
     "full", "passkey", "add", "confirmed", "sealed", "COORD", "store", "jail_health", "complete", "review", "link",
-    "wrong_person", "booking", "ALERT", "seen", "county 2026.1",
+    "wrong_person", "booking", "ALERT", "seen", "county 2026.1", "medication", "client", "2026-10",
 ]  # fmt: skip
 
 

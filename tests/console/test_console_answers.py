@@ -13,7 +13,6 @@ from audit.leaves import Kind, leaf
 from console.headers import POLICY
 from console.pages import environment
 from console.words import LANGUAGES, words
-from service.desks.measures import cells, shown
 from tests.console.conftest import House
 
 TEMPLATES = sorted(p for p in Path(str(files("console") / "templates")).iterdir() if p.suffix == ".html")
@@ -167,13 +166,6 @@ def test_metrics_by_the_collectors_token(build: Any) -> None:
     stranger = house.client()
     assert stranger.get("/metrics", headers={"authorization": "Bearer a-long-token"}).status_code == 200
     assert stranger.get("/metrics", headers={"authorization": "Bearer another"}).status_code == 303
-
-
-def test_small_counts_are_kept_back() -> None:
-    assert [shown(n) for n in (0, 1, 10, 11, 500)] == [0, None, None, 11, 500]
-    table = {c.label: c.count for c in cells({"a": 50, "b": 5, "c": 20})}
-    assert table == {"a": 50, "b": None, "c": None}  # with the total known, c would give b away
-    assert {c.label: c.count for c in cells({"a": 50, "b": 5, "c": 4})} == {"a": 50, "b": None, "c": None}
 
 
 def test_two_reviewers_where_two_are_asked_for(build: Any) -> None:

@@ -230,7 +230,7 @@ async function answer(message, place, button, press) {
 async function report(message, form) {
   const chosen = new FormData(form);
   const body = { note: chosen.get("note") ?? "" };
-  for (const name of ["contact", "disposition"]) if (chosen.get(name)) body[name] = chosen.get(name);
+  for (const name of ["contact", "contact_initiator", "contact_reason", "disposition"]) if (chosen.get(name)) body[name] = chosen.get(name);
   const saved = form.querySelector(".saved");
   if (!body.contact && !body.disposition) {
     saved.textContent = words.nothing;
