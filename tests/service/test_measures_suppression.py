@@ -23,7 +23,8 @@ def bounds(
 ) -> tuple[float, float]:
     """What a reader can say of one cell: every cell is a variable, and what was shown is held fast. Nothing of ours is reused."""
     cells = sorted(counts)
-    equal, at_most = [], []
+    equal: list[list[int]] = []
+    at_most: list[list[int]] = []
     for relation in known:
         row = [relation.factors.get(cell, 0) for cell in cells]
         (equal if relation.equal else at_most).append(row)
