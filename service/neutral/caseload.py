@@ -19,6 +19,7 @@ from service.changes import Meaning
 from service.disclosure import Case, consider
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
+from service.neutral.padding import COMPARED_WITH_ALL
 from service.neutral.provider import CANDIDATES
 from service.neutral.session import Shared
 from service.recipients import possible_recipients
@@ -27,7 +28,6 @@ from service.screening import Screener
 from service.sequence import alone
 from store import clients, feeds, staff
 from store.bookings import StoredBooking
-from store.clients import StoredClient
 from store.errors import AlreadyDone
 
 FEED = "neutral-unit"
@@ -41,12 +41,16 @@ class EngineCaseload:
     engine: Engine
 
     def identities(self, refs: Sequence[ClientRef]) -> list[tuple[Identity, ...]]:
-        return [client.entry.identities for client in self._clients(refs)]
+        with self.engine.database.read() as conn:
+            found = [clients.get(conn, self.engine.vault, ref) for ref in refs]
+        return [client.entry.identities if client is not None else () for client in found]
 
     def requests(self, ref: ClientRef, now: datetime) -> Sequence[DecisionRequest]:
         """What the rules would be asked for each possible recipient; none where facts are missing."""
-        client = self._clients([ref])[0]
         with self.engine.database.read() as conn:
+            client = clients.get(conn, self.engine.vault, ref)
+            if client is None:
+                return ()
             case = Case("session", Verdict.ALERT.value, client, _some_booking(now))
             recipients = possible_recipients(client.entry, staff.everyone(conn), now)
             asked = [consider(self.engine, conn, case, recipient, now)[1] for recipient in recipients]
@@ -71,17 +75,13 @@ class EngineCaseload:
 
     def index(self, shared: Shared) -> RosterIndex:
         """Every client who may be matched now, under the shared linkage key. Lives in memory only."""
-        index, encoder = RosterIndex(shared.model), Encoder(shared.key, shared.model)
+        encoder = Encoder(shared.key, shared.model)
         with self.engine.database.read() as conn:
             held = [c for c in clients.every(conn, self.engine.vault) if not c.retired and matched(c.entry)]
+        index = RosterIndex(shared.model, exhaustive=len(held) <= COMPARED_WITH_ALL)
         if held:
             index.add(encoder.encode([c.entry.identities for c in held]), [c.ref for c in held])
         return index
-
-    def _clients(self, refs: Sequence[ClientRef]) -> list[StoredClient]:
-        with self.engine.database.read() as conn:
-            found = [clients.get(conn, self.engine.vault, ref) for ref in refs]
-        return [client for client in found if client is not None]
 
 
 def _some_booking(now: datetime) -> StoredBooking:

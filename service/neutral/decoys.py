@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
 
 from matcher.tables import lines
-from records import Identity
+from records import FeedId, Identity
 from store.envelope import RandomBytes
+
+MADE_UP = FeedId("~made-up")
+"""The feed of a jail's made-up bookings; no real feed can have this name. It stands inside the sealed payload: the unit does not see it."""
 
 
 def below(random: RandomBytes, n: int) -> int:
@@ -28,10 +30,9 @@ def made_up(random: RandomBytes, year: int) -> Identity:
     )
 
 
-def chimera(pick: Callable[[], Identity]) -> Identity:
-    """One identity out of three people's: given name of one, surname of another, the rest of a third."""
-    one, two, three = pick(), pick(), pick()
-    return replace(three, first=one.first, middle=one.middle, sex=one.sex, last=two.last)
+def chimera(given: Identity, surname: Identity, rest: Identity) -> Identity:
+    """One identity out of three different people's: given names and sex of one, surname of another, the rest of a third."""
+    return replace(rest, first=given.first, middle=given.middle, sex=given.sex, last=surname.last)
 
 
 @cache

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from alerts.keys import PublicKey, Signer, TrustedSigner
 from matcher import Encoder
-from records import BookingEvent, BookingNumber, EventKind, FeedId, Identity, Instant, Op
+from records import BookingEvent, BookingNumber, EventKind, Identity, Instant, Op
 from service.neutral.alarms import Alarm, AlarmKind, Sound
-from service.neutral.decoys import made_up
+from service.neutral.decoys import MADE_UP, made_up
 from service.neutral.errors import ParameterMismatch, Replayed
 from service.neutral.frames import open_frame, seal_frame
 from service.neutral.messages import Ask, JailReply, JailTick, Offer
@@ -106,7 +106,7 @@ class JailEdge:
     def _decoy(self, now: datetime) -> BookingEvent:
         booked = now - timedelta(minutes=int.from_bytes(self.random(1), "big"))
         return BookingEvent(
-            feed=FeedId("decoy"),
+            feed=MADE_UP,
             agency="",
             booking_number=BookingNumber(self.random(8).hex()),
             op=Op.ADD,

@@ -14,7 +14,6 @@ from hmac import compare_digest
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts.keys import PrivateKey, Signer, TrustedSigner
 from consent import DecisionRequest
@@ -22,7 +21,7 @@ from matcher import Encoder, FieldLevel, Link, RosterIndex, Verdict
 from matcher.hashing import U32
 from records import BookingEvent, ClientRef, Identity
 from service.neutral.alarms import Alarm, AlarmKind, Sound
-from service.neutral.decoys import below, chimera, made_up
+from service.neutral.decoys import MADE_UP, below
 from service.neutral.errors import FrameRefused, ParameterMismatch, Replayed
 from service.neutral.frames import open_frame, seal_frame
 from service.neutral.jail import PROVIDERS
@@ -38,6 +37,7 @@ from service.neutral.messages import (
     Subject,
 )
 from service.neutral.opaque import opaque
+from service.neutral.padding import UNKNOWN, Classes, Padding
 from service.neutral.payload import open_booking
 from service.neutral.rarity import COLUMNS, Holders
 from service.neutral.session import Session, Shared, blocks_only
@@ -52,14 +52,13 @@ PER_TICK = 4
 SESSION_LIFE = timedelta(hours=1)
 
 
-Classes = NDArray[np.uint8]
-"""(identities, rarity.COLUMNS)."""
-
-
 class Caseload(Protocol):
     """What a provider's own system knows of its clients."""
 
-    def identities(self, refs: Sequence[ClientRef]) -> list[tuple[Identity, ...]]: ...
+    def identities(self, refs: Sequence[ClientRef]) -> list[tuple[Identity, ...]]:
+        """Of each, in order; none of a client who was purged since the index was made."""
+        ...
+
     def requests(self, ref: ClientRef, now: datetime) -> Sequence[DecisionRequest]: ...
     def receive(self, event: BookingEvent, links: Sequence[Link], now: datetime) -> None: ...
 
@@ -150,12 +149,15 @@ class ProviderEdge:
         return "" if compare_digest(keys.check, ask.key_check) else "linkage_key"
 
     def _answer(self, jail: str, ask: Ask, keys: Session, now: datetime) -> Answer:
-        found = self._candidates(keys.open_probe(ask.probe), now)
+        asked = keys.open_probe(ask.probe)
+        found = self._candidates(asked, now)
         people: list[tuple[ClientRef | None, tuple[Identity, ...], Classes]] = [
-            (ref, people, self._rarity(ref, len(people)))
-            for ref, people in zip(found, self.caseload.identities(found), strict=True)
+            (ref, identities, self._rarity(ref, len(identities)))
+            for ref, identities in zip(found, self.caseload.identities(found), strict=True)
+            if identities
         ]
-        people += [self._decoy(now) for _ in range(CANDIDATES - len(people))]
+        decoys = self._padding().decoys(CANDIDATES - len(people), asked, found, now.year)
+        people += [(None, (decoy.identity,), decoy.classes) for decoy in decoys]
         people.sort(key=lambda _: self.random(8))
         handles = {self.random(16).hex(): ref for ref, *_ in people}
         self._open[ask.session] = _Open(now, jail, handles, self.random(32))
@@ -207,16 +209,10 @@ class ProviderEdge:
             first, held = (int(a[0]) for a in self.index.spans_of(np.array([number], np.int32)))
             if held == rows:
                 return self._counted().of(self.index.view(), np.arange(first, first + held))
-        return np.full((rows, len(COLUMNS)), 255, np.uint8)
+        return np.full((rows, len(COLUMNS)), UNKNOWN, np.uint8)
 
-    def _decoy(self, now: datetime) -> tuple[None, tuple[Identity, ...], Classes]:
-        refs = self.index.refs()
-        if len(refs) < 3:
-            return None, (made_up(self.random, now.year),), np.full((1, len(COLUMNS)), 255, np.uint8)
-        donors = [ClientRef(refs[below(self.random, len(refs))]) for _ in range(3)]
-        people = iter(self.caseload.identities(donors))
-        identity = chimera(lambda: next(people)[0])
-        return None, (identity,), self._rarity(donors[0], len(self.caseload.identities(donors[:1])[0]))[:1]
+    def _padding(self) -> Padding:
+        return Padding(self.index, self._counted(), self._standing(), self.caseload.identities, self.random)
 
     def _inquired(self, inquiry: Inquiry, now: datetime) -> None:
         held = self._open.get(inquiry.session)
@@ -251,6 +247,8 @@ class ProviderEdge:
         except FrameRefused:
             self.sound(Alarm(now, AlarmKind.FRAME_REFUSED, held.jail, "payload"))
             return
+        if event.feed == MADE_UP:
+            return  # one of the jail's free slots happens to look like a client: nobody was booked
         self.caseload.receive(event, [_link(ref, e) for ref, e in known], now)
 
     def _forget(self, now: datetime) -> None:

@@ -17,6 +17,7 @@ from matcher import Encoder, Link, LinkageKey, RosterIndex, default_model
 from records import BookingEvent, BookingNumber, ClientRef, EventKind, FeedId, Identity, Instant, Op
 from service.neutral.alarms import Alarm
 from service.neutral.jail import JailEdge
+from service.neutral.padding import COMPARED_WITH_ALL
 from service.neutral.provider import ProviderEdge
 from service.neutral.session import Shared, parameters
 from service.neutral.unit import Unit
@@ -111,7 +112,7 @@ class Clients:
         self.received += [(event, link) for link in links]
 
     def index(self, shared: Shared) -> RosterIndex:
-        index = RosterIndex(shared.model)
+        index = RosterIndex(shared.model, exhaustive=len(self.roster) <= COMPARED_WITH_ALL)
         if self.roster:
             batch = Encoder(shared.key, shared.model).encode(list(self.roster.values()))
             index.add(batch, list(self.roster))
