@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import BinaryIO
 
 from connectors.convert.bookings import BookingConverter, Origin
@@ -27,6 +28,8 @@ _WINDOW = 32_768
 
 
 _NO_ORG = OrgId("")
+_UPDATE = Op.UPDATE
+_CONTENT = attrgetter(*(one.name for one in fields(RosterEntry) if one.name != "source_line"))
 
 
 @dataclass(slots=True)
@@ -148,23 +151,29 @@ class Pull:
         convert, repeats = self._converter(), _Repeats()
         with closing(self._delivery.open()) as stream:
             for item in self._connector.format.rows(stream, mapping.fields.columns()):
-                if isinstance(item, Skip):
-                    summary.skipped += 1
+                if isinstance(item, Row):
+                    found = repeats.judge(convert(item))
+                elif isinstance(item, RowFault):
+                    found = item
+                else:
+                    yield from self._beside(item, summary)
                     continue
-                if isinstance(item, Remark):
-                    summary.remarks.append(item.reason)
-                    continue
-                if isinstance(item, StaffMember | RawResource):
-                    summary.others += 1
-                    yield item if isinstance(item, RawResource) else replace(item, org=item.org or self._connector.org)
-                    continue
-                found = repeats.judge(convert(item)) if isinstance(item, Row) else item
                 _count(summary, found)
                 if found is not None:
                     yield found
                 if isinstance(found, RowFault):
                     self._believe(summary, ahead=1000)
         self._believe(summary, ahead=0)
+
+    def _beside(self, item: Skip | Remark | StaffMember | RawResource, summary: Summary) -> Iterator[Record]:
+        """What is no row: counted, and handed on where somebody wants it."""
+        if isinstance(item, Skip):
+            summary.skipped += 1
+        elif isinstance(item, Remark):
+            summary.remarks.append(item.reason)
+        else:
+            summary.others += 1
+            yield item if isinstance(item, RawResource) else replace(item, org=item.org or self._connector.org)
 
     def _believe(self, summary: Summary, ahead: int) -> None:
         limit = self._connector.mapping.quarantine
@@ -189,15 +198,17 @@ def _count(summary: Summary, found: _Made | None) -> None:
         summary.refused += 1
     else:
         summary.records += 1
-        summary.flagged += bool(found.flags)
-        summary.updates += isinstance(found, BookingEvent) and found.op is Op.UPDATE
+        if found.flags:
+            summary.flagged += 1
+        if isinstance(found, BookingEvent) and found.op is _UPDATE:
+            summary.updates += 1
 
 
 class _Repeats:
     """Finds what one delivery says twice: the same again is dropped, something new about the same is an update."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[str, str], str | RosterEntry] = OrderedDict()
+        self._last: OrderedDict[tuple[str, str], str | int] = OrderedDict()
 
     def judge(self, found: _Made) -> _Made | None:
         if isinstance(found, BookingEvent):
@@ -211,18 +222,23 @@ class _Repeats:
         if before is None or event.op is not Op.ADD:
             return event
         kind = EventKind.AMENDED if event.kind is EventKind.BOOKED else event.kind
-        return replace(event, op=Op.UPDATE, kind=kind)
+        return replace(event, op=_UPDATE, kind=kind)
 
     def _client(self, entry: RosterEntry) -> RosterEntry | None:
-        content = replace(entry, source_line=0)
+        content = hash(
+            _CONTENT(entry)
+        )  # not the entry itself: a window of objects costs the collector more than the rest
         before = self._remember((entry.org, entry.client_id), content)
         if before == content:
             return None
         return entry if before is None else replace(entry, flags=(*entry.flags, Flag("client_id", "repeated")))
 
-    def _remember(self, key: tuple[str, str], content: str | RosterEntry) -> str | RosterEntry | None:
-        before = self._last.pop(key, None)
-        self._last[key] = content
-        if len(self._last) > _WINDOW:
-            self._last.popitem(last=False)
+    def _remember(self, key: tuple[str, str], content: str | int) -> str | int | None:
+        last = self._last
+        before = last.get(key)
+        last[key] = content
+        if before is not None:
+            last.move_to_end(key)
+        elif len(last) > _WINDOW:
+            last.popitem(last=False)
         return before

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.convert.digest import content_hash
 from connectors.convert.identities import IdentityReader
+from connectors.convert.making import maker
 from connectors.convert.parts import charge_reader, moment_reader
 from connectors.convert.values import Values, compile_texts, lacks, tidy, yes_or_no
 from connectors.rows import Row, RowFault
@@ -36,10 +37,14 @@ _CLOSING = (EventKind.SEALED, EventKind.CANCELLED, EventKind.MERGED)
 _ENDING = (*_CLOSING, EventKind.RELEASED)
 """Events that are about a booking we know: they need its number, not a name."""
 
+_BOOKED, _RELEASED, _SEALED = EventKind.BOOKED, EventKind.RELEASED, EventKind.SEALED
+_booking_event = maker(BookingEvent)
+_ADD = Op.ADD
 _OPS = {op.value: op for op in Op}
 _KINDS = {kind.value: kind for kind in EventKind}
 _NO_TIME = frozenset({"impossible-time", "unreadable-time"})
 _RELEASE = frozenset({"released_at", "custody"})
+_IN_CUSTODY = Custody.IN_CUSTODY
 _CUSTODY = {custody.value: custody for custody in Custody}
 
 
@@ -95,7 +100,7 @@ class BookingConverter:
         fields = mapping.bookings
         if fields is None:
             raise ValueError(f"mapping {mapping.name} is not one of bookings")
-        self._origin = origin
+        self._feed, self._received_at, self._source_hash = origin.feed, origin.received_at, origin.source_hash
         self._latest = origin.received_at.at + _CLOCKS_DIFFER
         self._unknown = frozenset(mapping.unknown)
         self._required = mapping.required
@@ -130,8 +135,8 @@ class BookingConverter:
             )
         moments, doubt = self._moments(values, flags, self._zones.get(facts.facility, self._zone))
         kind, op = _kind(facts, moments)
-        identities = () if kind is EventKind.SEALED else self._identities.read(values, flags)
-        if kind not in _ENDING:
+        identities = () if kind is _SEALED else self._identities.read(values, flags)
+        if kind is _BOOKED or kind not in _ENDING:
             if doubt or not identities or self._required:
                 fault = self._refusal(row.line, values, spoilt, doubt, identities)
                 if fault is not None:
@@ -142,7 +147,7 @@ class BookingConverter:
             facts = self._placed(facts, flags)
         if not facts.agency:
             flags.append(Flag("agency", "missing"))
-        charges = () if kind is EventKind.SEALED else self._charges(values)
+        charges = () if kind is _SEALED else self._charges(values)
         return self._event(row.line, facts, moments, identities, charges, flags, kind=kind, op=op)
 
     def _refusal(
@@ -168,45 +173,54 @@ class BookingConverter:
         kind: EventKind,
         op: Op,
     ) -> BookingEvent:
-        return BookingEvent(
-            feed=self._origin.feed,
-            agency=facts.agency,
-            booking_number=facts.booking_number,
-            op=op,
-            kind=kind,
-            identities=identities,
-            content_hash=content_hash(facts, identities, moments.hashed(), charges),
-            received_at=self._origin.received_at,
-            person_id=facts.person_id or None,
-            old_person_id=facts.old_person_id or None,
-            state_id=facts.state_id,
-            fbi_number=facts.fbi_number,
-            booked_at=moments.booked_at,
-            released_at=moments.released_at,
-            release_reason=facts.release_reason,
-            release_planned_at=moments.release_planned_at,
-            next_court_at=moments.next_court_at,
-            facility=facts.facility or None,
-            custody=_CUSTODY.get(facts.custody) or _custody_of(kind, moments, flags),
-            holds=self._hold_codes(facts.holds) if facts.holds else (),
-            court_type=facts.court_type,
-            juvenile=_is_juvenile(facts.court_type, identities, moments.booked_at),
-            medical_hold=bool(facts.medical_hold) and yes_or_no(facts.medical_hold) is True,
-            charges=charges,
-            flags=tuple(flags),
-            source_hash=self._origin.source_hash,
-            source_line=line,
+        number, agency, facility, person, old_person, state_id, fbi, _, _, _, custody, why, court, medical, holds = (
+            facts
+        )
+        booked_at, released_at, court_at, planned_at = moments
+        return _booking_event(
+            self._feed,
+            agency,
+            number,
+            op,
+            kind,
+            identities,
+            content_hash(facts, identities, moments.hashed(), charges),
+            self._received_at,
+            person or None,
+            old_person or None,
+            state_id,
+            fbi,
+            booked_at,
+            released_at,
+            False,  # release_inferred: a row states a release or does not
+            why,
+            planned_at,
+            court_at,
+            facility or None,
+            None,  # previous_facility: no source states it
+            (custody and _CUSTODY.get(custody)) or _custody_of(kind, moments, flags),
+            self._hold_codes(holds) if holds else (),
+            court,
+            _is_juvenile(court, identities, booked_at),
+            bool(medical) and yes_or_no(medical) is True,
+            charges,
+            tuple(flags),
+            self._source_hash,
+            line,
         )
 
     def _moments(self, values: Values, flags: list[Flag], zone: ZoneInfo) -> tuple[_Moments, str]:
         """The moments of the row; second, the doubt of a booking time that cannot be read."""
         booked, doubt = self._booked(values, zone)
         unreadable = doubt if doubt in _NO_TIME else ""
-        booked = self._trusted("booked_at", booked, doubt, flags)
-        released = self._trusted("released_at", *self._released(values, zone), flags)
+        if doubt or (booked is not None and booked.at > self._latest):
+            booked = self._trusted("booked_at", booked, doubt, flags)
+        released, doubt = self._released(values, zone)
+        if doubt or (released is not None and released.at > self._latest):
+            released = self._trusted("released_at", released, doubt, flags)
         court = self._court_at and _expected("next_court_at", *self._court_at(values, zone), flags)
         planned = self._planned_at and _expected("release_planned_at", *self._planned_at(values, zone), flags)
-        if booked and released and released.at < booked.at:
+        if released is not None and booked is not None and released.at < booked.at:
             flags.append(Flag("released_at", "released-before-booked"))
         return _Moments(booked, released, court, planned), unreadable
 
@@ -246,15 +260,15 @@ def _unexplained(facts: _Facts, flags: list[Flag]) -> bool:
 
 
 def _kind(facts: _Facts, moments: _Moments) -> tuple[EventKind, Op]:
-    op = _OPS[facts.op] if facts.op else Op.ADD
+    op = _OPS[facts.op] if facts.op else _ADD
     if facts.event:
         kind = _KINDS[facts.event]
-        return kind, Op.DELETE if kind is EventKind.SEALED else op
-    if op is Op.DELETE:
-        return EventKind.SEALED, op
+        return kind, Op.DELETE if kind is _SEALED else op
+    if op is not _ADD and op is Op.DELETE:
+        return _SEALED, op
     if moments.released_at is not None or facts.custody == "released":
-        return EventKind.RELEASED, op
-    return (EventKind.AMENDED if op is Op.UPDATE else EventKind.BOOKED), op
+        return _RELEASED, op
+    return (_BOOKED if op is _ADD else EventKind.AMENDED), op
 
 
 def _nameless(line: int, spoilt: Collection[str]) -> RowFault:
@@ -265,11 +279,11 @@ def _nameless(line: int, spoilt: Collection[str]) -> RowFault:
 
 def _custody_of(kind: EventKind, moments: _Moments, flags: list[Flag]) -> Custody:
     """What follows from the event where the source has no custody status of its own."""
-    if moments.released_at is not None or kind is EventKind.RELEASED:
+    if moments.released_at is not None or kind is _RELEASED:
         return Custody.RELEASED
     if kind in _CLOSING or (flags and any(flag.field in _RELEASE for flag in flags)):
         return Custody.UNKNOWN
-    return Custody.IN_CUSTODY
+    return _IN_CUSTODY
 
 
 def _is_juvenile(court: str, identities: tuple[Identity, ...], booked_at: Instant | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from connectors.convert.dates import DateReader, Span, day_reader, time_reader
@@ -17,6 +18,7 @@ from connectors.schema import AssignmentSource, EnrolmentSource, Mapping, Roster
 from connectors.sources import DateSource
 from records import Assignment, Enrolment, EnrolmentStatus, Flag, ProgramId, StaffId, TimeQuality
 
+_REMEMBERED = 4096
 _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """How many systems write an end that is open. A zone or a day more would carry it out of the calendar."""
 _STATUSES = {status.value: status for status in EnrolmentStatus}
@@ -37,18 +39,20 @@ class CareReader:
         self._split_program = fields.program.split if fields.program else ""
         self._split_clinician = fields.clinician.split if fields.clinician else ""
         self._enrolments, self._assignments = fields.enrolments, fields.assignments
+        # A caseload has few programmes, days and clinicians, and many rows. None of these says who a client is.
+        self._enrolled = lru_cache(_REMEMBERED)(self._each_program)
+        self._assigned = lru_cache(_REMEMBERED)(self._each_clinician)
 
     def enrolments(self, values: Values, flags: list[Flag]) -> tuple[Enrolment, ...]:
         """The programmes of one client."""
         if self._enrolments is not None:
             return tuple(self._each_enrolment(self._enrolments, values, flags))
         text = self._status(values, flags)
-        status = _STATUSES.get(text, EnrolmentStatus.ACTIVE)
+        status = _STATUSES.get(text, EnrolmentStatus.ACTIVE) if text else EnrolmentStatus.ACTIVE
         starts, ends = self._starts(values, flags), self._ends(values, flags)
-        if any(flag.field in {"status", "ends"} for flag in flags) or (text and text not in _STATUSES):
+        if (flags and any(flag.field in {"status", "ends"} for flag in flags)) or (text and text not in _STATUSES):
             status = _untrusted(flags)
-        programs = _pieces(self._program(values, flags), self._split_program)
-        return tuple(Enrolment(ProgramId(p), status, _last(starts), _first(ends)) for p in programs)
+        return self._enrolled(self._program(values, flags), status, starts, ends)
 
     def assignments(
         self, values: Values, flags: list[Flag], enrolments: tuple[Enrolment, ...]
@@ -56,10 +60,16 @@ class CareReader:
         """Whose caseloads the client is on; in a flat row, for each of its programmes."""
         if self._assignments is not None:
             return tuple(self._each_assignment(self._assignments, values, flags))
-        staff = _pieces(self._clinician(values, flags), self._split_clinician)
-        role = self._role(values, flags) or "primary"
+        return self._assigned(self._clinician(values, flags), self._role(values, flags) or "primary", enrolments)
+
+    def _each_program(self, programs: str, status: EnrolmentStatus, starts: str, ends: str) -> tuple[Enrolment, ...]:
+        pieces = _pieces(programs, self._split_program)
+        return tuple(Enrolment(ProgramId(piece), status, _last(starts), _first(ends)) for piece in pieces)
+
+    def _each_clinician(self, staff: str, role: str, enrolments: tuple[Enrolment, ...]) -> tuple[Assignment, ...]:
         programs = [enrolment.program for enrolment in enrolments] or [ProgramId("")]
-        return tuple(Assignment(StaffId(person), program, role) for person in staff for program in programs)
+        pieces = _pieces(staff, self._split_clinician)
+        return tuple(Assignment(StaffId(piece), program, role) for piece in pieces for program in programs)
 
     def _each_enrolment(self, source: EnrolmentSource, values: Values, flags: list[Flag]) -> Iterator[Enrolment]:
         for path in repeated(values, source.each):

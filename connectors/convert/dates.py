@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from connectors.convert.making import maker
 from records import Instant, TimeQuality
 
 Doubt = str
@@ -162,6 +163,10 @@ def _parts(match: re.Match[str], newest: int) -> tuple[int, int, int]:
     return (year if year <= newest else year - 100), month, int(got["d"])
 
 
+_instant = maker(Instant)
+_EXACT = TimeQuality.EXACT
+
+
 def time_reader(forms: Iterable[str], *, offset_expected: bool = False) -> TimeReader:
     """A reader of moments. A text without offset is local to the zone given with it.
 
@@ -178,7 +183,7 @@ def time_reader(forms: Iterable[str], *, offset_expected: bool = False) -> TimeR
                 if (got := step(text)) is not None:
                     moment, whole_day = got
                     if moment.tzinfo is not None:
-                        return Instant(moment, zone.key), ""
+                        return _instant(moment.astimezone(UTC), zone.key, _EXACT), ""
                     return _localised(moment, zone, whole_day=whole_day, offset_expected=offset_expected)
         except (ValueError, OverflowError):  # also a time of the year 1 or 9999 that its zone moves out of the calendar
             return None, "impossible-time"
@@ -194,8 +199,7 @@ def _localised(
     early, late = local.utcoffset(), local.replace(fold=1).utcoffset()
     doubt = "no-offset" if offset_expected else ""
     if early is None or late is None or early == late:
-        quality = TimeQuality.DATE_ONLY if whole_day else TimeQuality.EXACT
-        return Instant(local, zone.key, quality), doubt
+        return _instant(local.astimezone(UTC), zone.key, TimeQuality.DATE_ONLY if whole_day else _EXACT), doubt
     if whole_day:
         return Instant(local, zone.key, TimeQuality.DATE_ONLY), doubt
     quality = TimeQuality.AMBIGUOUS if early > late else TimeQuality.NONEXISTENT
@@ -210,7 +214,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _iso_time(text: str) -> tuple[datetime, bool] | None:
     """The extended form only (`2026-10-06T22:41-07:00`): a bare number or a week date is some other feed's format."""
-    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in _AFTER_DAY:
+    if text[4:8:3] != "--" or text[10:11] not in _AFTER_DAY:
         return None
     return datetime.fromisoformat(text), len(text) == 10
 

@@ -24,17 +24,10 @@ def content_hash(
     Not in it: the line, the file and the time of receipt; nor what we inferred rather than read.
     """
     charged = _RECORD.join([f"{charge.code}{_UNIT}{charge.text}" for charge in charges]) if charges else ""
-    groups = (
-        _UNIT.join(facts),
-        _RECORD.join(map(_identity, identities)),
-        _UNIT.join([str(moment.at.timestamp()) if moment else "" for moment in moments]),
-        charged,
-    )
-    return sha256(_GROUP.join(groups).encode("utf-8", "surrogatepass")).hexdigest()
+    persons = _RECORD.join([_UNIT.join(_FACTS(person)) for person in identities])
+    times = _UNIT.join([str(moment.at.timestamp()) if moment is not None else "" for moment in moments])
+    whole = f"{_UNIT.join(facts)}{_GROUP}{persons}{_GROUP}{times}{_GROUP}{charged}"
+    return sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _FACTS = attrgetter(*(field.name for field in fields(Identity)))
-
-
-def _identity(person: Identity) -> str:
-    return _UNIT.join(_FACTS(person))

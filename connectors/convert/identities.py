@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 
 from connectors.convert.dates import DateReader, Span, day_reader
+from connectors.convert.making import maker
 from connectors.convert.names import Name, NameReader, is_formula, name_reader
 from connectors.convert.values import Reader, Values, compile_texts, repeated, split_place, ssn_last4
 from connectors.schema import Mapping
@@ -17,6 +17,7 @@ NameOf = Callable[[Values, list[Flag]], Name]
 AliasesOf = Callable[[Values], Sequence[Name]]
 
 
+_identity = maker(Identity)
 _PARTS = ("first", "middle", "last", "suffix")
 _OTHERS = ("sex", "ssn", "phone", "street", "city", "state", "zip")
 
@@ -44,22 +45,13 @@ class IdentityReader:
         sex, ssn, phone, street, city, state, code = self._others(values, flags)
         if self._place:
             city, state, code = split_place(values.get(self._place, ""))
-        record = Identity(
-            first=first,
-            middle=middle,
-            last=last,
-            suffix=suffix,
-            birth_date=self._birth_date(values, flags),
-            sex=sex,
-            ssn4=_ssn4(ssn, flags) if ssn else "",
-            phone=phone,
-            street=street,
-            city=city,
-            state=state,
-            zip=code,
-        )
+        born, ssn4 = self._birth_date(values, flags), _ssn4(ssn, flags) if ssn else ""
+        record = _identity(first, middle, last, suffix, born, sex, ssn4, phone, street, city, state, code)
         others = self._aliases(values) if self._aliases is not None else ()
-        return (record, *_also_known_as(record, name, others)) if others else (record,)
+        if not others:
+            return (record,)
+        rest = (born, sex, ssn4, phone, street, city, state, code)
+        return (record, *(_identity(*alias, *rest) for alias in _also_known_as(name, others)))
 
 
 def _ssn4(text: str, flags: list[Flag]) -> str:
@@ -69,13 +61,13 @@ def _ssn4(text: str, flags: list[Flag]) -> str:
     return last4
 
 
-def _also_known_as(record: Identity, name: Name, aliases: Iterable[Name]) -> Iterator[Identity]:
-    """Each further name once, with the other facts of the record."""
+def _also_known_as(name: Name, aliases: Iterable[Name]) -> Iterator[Name]:
+    """Each further name once."""
     seen = {name}
     for alias in aliases:
         if (alias.first or alias.last) and alias not in seen:
             seen.add(alias)
-            yield replace(record, first=alias.first, middle=alias.middle, last=alias.last, suffix=alias.suffix)
+            yield alias
 
 
 def _name_of(mapping: Mapping) -> NameOf:

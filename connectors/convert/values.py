@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from connectors.sources import Source
 from records import Flag
@@ -29,7 +30,8 @@ def tidy(values: Values, unknown: frozenset[str] = frozenset()) -> tuple[Values,
     texts = values.values()
     joined = "|".join(texts)
     printable = joined.isprintable()
-    if printable and _is_trimmed(joined) and unknown.isdisjoint(texts):
+    trimmed = "| " not in joined and " |" not in joined and joined[:1] != " " and joined[-1:] != " "
+    if printable and trimmed and unknown.isdisjoint(texts):
         return values, ()  # most rows: nothing to do, found out without touching each value
     spoilt: Collection[str] = ()
     if not printable:
@@ -43,10 +45,6 @@ def lacks(values: Values, required: Iterable[str]) -> str:
     return next((column for column in required if not values.get(column)), "")
 
 
-def _is_trimmed(joined: str) -> bool:
-    return "| " not in joined and " |" not in joined and joined[:1] != " " and joined[-1:] != " "
-
-
 def _is_forbidden(character: str) -> bool:
     return character not in _SPACES and unicodedata.category(character) in {"Cc", "Cs"}
 
@@ -57,7 +55,7 @@ def _printable(text: str) -> str:
     return " ".join("".join(spaced).split())
 
 
-Texts = Callable[[Values, list[Flag]], list[str]]
+Texts = Callable[[Values, list[Flag]], Sequence[str]]
 """Reads several fields of a row at once, in a fixed order."""
 
 
@@ -78,6 +76,20 @@ def compile_texts(sources: Sequence[tuple[str, Source | None]]) -> Texts:
         for index, reader in special:
             texts[index] = reader(values, flags)
         return texts
+
+    return _in_one_sweep(plain, read) if 1 < len(plain) == len(sources) else read
+
+
+def _in_one_sweep(plain: Sequence[tuple[int, str]], otherwise: Texts) -> Texts:
+    """All of them are columns of a table, where every row has every column. A document may lack some."""
+    sweep = itemgetter(*(column for _, column in plain))
+
+    def read(values: Values, flags: list[Flag]) -> Sequence[str]:
+        try:
+            found: tuple[str, ...] = sweep(values)
+        except KeyError:
+            return otherwise(values, flags)
+        return found
 
     return read
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from connectors.convert.making import maker
 from connectors.errors import FeedMalformed
 from connectors.formats.lines import Line, known_encoding, open_text, text_lines
 from connectors.rows import Item, Remark, Row, RowFault, Skip
@@ -19,6 +20,9 @@ from connectors.strict import Strict
 csv.field_size_limit(
     2**31 - 1
 )  # our own bound is `max_line` x `max_span`; the library's would end the file, not the row
+
+
+_row = maker(Row)
 
 
 class CsvFormat(Strict):
@@ -81,10 +85,10 @@ class CsvFormat(Strict):
             raise FeedMalformed(f"line {self.header_line} is no header: it is missing or cannot be read") from error
 
     def _records(self, reader: Iterator[list[str]], lines: _Lines, header: list[str]) -> Iterator[Item]:
-        width, count = len(header), 0
+        width, count, first, taken = len(header), 0, header[0] if header else "", lines.taken
         trailer = _Trailer(self.trailer)
         while True:
-            lines.taken.clear()
+            taken.clear()
             try:
                 fields = next(reader)
             except StopIteration:
@@ -97,13 +101,13 @@ class CsvFormat(Strict):
                 count += 1
                 yield lines.resume_after_first("quoting", "the quotes do not pair up within the record")
                 continue
-            if len(fields) == width and not _repeats(fields, header) and any(fields):
+            if len(fields) == width and any(fields) and not (first in fields[0] and _repeats(fields, header)):
                 count += 1
-                yield Row(lines.taken[0][0], dict(zip(header, fields, strict=True)))
+                yield _row(taken[0][0], dict(zip(header, fields)), ())  # noqa: B905 - they are equally many
             elif trailer.matches(fields):
-                yield Skip(lines.taken[0][0], "trailer")
+                yield Skip(taken[0][0], "trailer")
             elif (reason := _no_record(fields, header)) is not None:
-                yield Skip(lines.taken[0][0], reason)
+                yield Skip(taken[0][0], reason)
             else:
                 count += 1
                 yield lines.resume_after_first("columns", f"{len(fields)} columns of {width}")

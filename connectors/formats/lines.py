@@ -64,7 +64,7 @@ def text_lines(text: io.TextIOWrapper, limit: int) -> Iterator[Line]:
     """Each line with its number. A line over `limit` characters or with undecodable bytes is a fault; reading goes on."""
     number = 0
     try:
-        for line in iter(lambda: text.readline(limit), ""):
+        while line := text.readline(limit):
             number += 1
             if len(line) >= limit and not line.endswith(("\n", "\r")):
                 _discard_line(text, limit)
