@@ -15,7 +15,7 @@ from connectors.rows import Row
 from records import BookingEvent, Enrolment, EventKind, FeedId, Identity, Instant, Op, Personal, ProgramId, RosterEntry
 
 NOW = Instant(datetime(2026, 12, 1, tzinfo=UTC), "America/New_York")
-VALUES: list[tuple[type, tuple[Any, ...]]] = [
+VALUES: list[tuple[Any, tuple[Any, ...]]] = [
     (Identity, ("a", "b", "c")),
     (Instant, (datetime(2026, 12, 1, tzinfo=UTC),)),
     (Personal, ("a",)),
@@ -26,7 +26,7 @@ VALUES: list[tuple[type, tuple[Any, ...]]] = [
 
 
 @pytest.mark.parametrize(("cls", "given"), VALUES, ids=[cls.__name__ for cls, _ in VALUES])
-def test_it_is_the_same_object(cls: type, given: tuple[Any, ...]) -> None:
+def test_it_is_the_same_object(cls: Any, given: tuple[Any, ...]) -> None:
     made, right = maker(cls)(*given), cls(*given)
     assert type(made) is cls
     assert (made, repr(made), astuple(made)) == (right, repr(right), astuple(right))
