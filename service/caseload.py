@@ -19,12 +19,16 @@ from records import BookingEvent, ClientRef, EnrolmentStatus, RosterEntry, Staff
 from service.beside import take_others
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
+from service.requests import birth_days
 from store import clients, feeds
 from store.clients import StoredClient
 from store.errors import AlreadyDone
 
 MATCHED = frozenset({EnrolmentStatus.ACTIVE, EnrolmentStatus.ON_HOLD})
 """Enrolments whose clients are looked for. A discharged client stops matching; their history stays."""
+
+NO_BIRTH_DATE = "no-birth-date"
+"""The code under which the quarantine lists clients who are found, and about whom no rule can be asked."""
 
 _CHUNK = 2_000
 T = TypeVar("T")
@@ -77,6 +81,7 @@ def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, 
     counts = DeliveryCounts.of(pull.summary, extra_refused=len(intake.faults) - pull.summary.refused)
     twice = persons_twice(list(listed.clients.values()))
     intake.faults.extend(_doubled(pair.lines) for pair in twice)
+    intake.faults.extend(_undated(entry) for entry in listed.clients.values() if not birth_days(entry))
     with engine.database.read() as conn:
         before = {c.ref: c for c in clients.every(conn, engine.vault, feed.org)}
     active = {ref for ref, c in before.items() if not c.retired}
@@ -133,6 +138,12 @@ def _doubled(lines: tuple[int, ...]) -> RowFault:
         f"seems to be the same person as in line {where}, under another number; taken in, to be mended at the source"
     )
     return RowFault(lines[0], "client_id", "person-twice", reason)
+
+
+def _undated(entry: RosterEntry) -> RowFault:
+    """For a person to mend too. They are found like anybody, but who may consent for them cannot be told."""
+    reason = "no birth date: taken in, but nobody can be told of a booking until the source has one"
+    return RowFault(entry.source_line, "birth_date", NO_BIRTH_DATE, reason)
 
 
 def client_ref(engine: Engine, entry: RosterEntry) -> ClientRef:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from service.caseload import NO_BIRTH_DATE
 from service.engine import Engine
 from service.pulse import states
 from store import feeds, findings
@@ -22,6 +23,8 @@ class StatusPage:
     feeds: tuple[FeedStatus, ...]
     quarantine: dict[str, int]
     clients: int
+    undated: int
+    """Clients without a birth date: nobody can be told of a booking of theirs until their roster has one."""
     tally: dict[str, dict[str, int]]
     oldest_waiting: datetime | None
     audit_size: int
@@ -42,6 +45,7 @@ def status(engine: Engine) -> StatusPage:
             clients=conn.execute(
                 select(func.count()).select_from(client).where(client.c.retired_at.is_(None))
             ).scalar_one(),
+            undated=feeds.open_with_code(conn, NO_BIRTH_DATE),
             tally=tally,
             oldest_waiting=conn.execute(waiting).scalar(),
             audit_size=head.size,

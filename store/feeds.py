@@ -165,6 +165,12 @@ def replaced_asides(conn: Connection, feed: str, newest: str) -> int:
     return conn.execute(update(quarantine).where(*older).values(state="retried")).rowcount
 
 
+def open_with_code(conn: Connection, code: str) -> int:
+    """How many rows wait for a person for this reason."""
+    query = select(func.count()).select_from(quarantine)
+    return conn.execute(query.where(quarantine.c.state == "open", quarantine.c.code == code)).scalar_one()
+
+
 def open_quarantine(conn: Connection) -> Mapping[str, int]:
     """How many rows of each feed wait for a person."""
     rows = conn.execute(

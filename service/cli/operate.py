@@ -134,6 +134,10 @@ def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
         rows.add_row(feed.feed, f"[{colour}]{feed.state}[/]", last, quarantined, feed.last_error or "")
     out.print(rows)
     out.print(f"\nclients on the rosters  {page.clients}")
+    if page.undated:
+        out.print(
+            f"[yellow]without a birth date    {page.undated}: nobody can be told of their bookings; see the quarantine[/]"
+        )
     for name, counts in page.tally.items():
         out.print(f"{name:<22}  {_counts(counts)}")
     if page.oldest_waiting is not None:

@@ -20,6 +20,7 @@ from service.cycle import Cycle
 from service.dispatch import Dispatcher
 from service.reading import UNAVAILABLE, NotAvailable
 from service.retention import place_hold
+from service.status import status
 from store import tables
 from tests.service.installation import (
     AVELINE,
@@ -35,6 +36,7 @@ from tests.service.installation import (
     facts_of,
     revoked,
 )
+from tests.service.test_commands import warmlink
 
 
 def link_only(site: Installation) -> None:
@@ -265,6 +267,22 @@ def test_a_missing_fact_is_never_pushed(sqlite_site: Installation, client: Perso
     assert report.tally.verdicts["NONE"] == 0, "it was not even found: the test would prove nothing"
     assert (site.count(tables.alert), site.count(tables.outbox), site.count(tables.inbox_item)) == (0, 0, 0)
     assert all(row["decision"] == "deny" for row in site.rows(tables.decision))
+
+
+def test_clients_about_whom_nothing_can_be_decided_are_counted(site: Installation) -> None:
+    """They are found and nobody is told: so a person sees how many they are and where they stand, until they are mended."""
+    site.roster([replace(AVELINE, dob=""), replace(BARNABY, dob="1971"), *CLIENTS[2:]], "roster-2.csv")
+    site.cycle()
+    assert (status(site.engine).clients, status(site.engine).undated) == (4, 1)
+    (waiting,) = site.rows(tables.quarantine, state="open")
+    assert (waiting["feed"], waiting["line"], waiting["field"]) == ("roster", 2, "birth_date")
+    assert "Quistgaard" not in waiting["reason"]
+    shown = warmlink("status", home=site.home)
+    assert "without a birth date    1" in shown.stdout
+    assert [facts_of(e)["code"] for e in site.leaves(Kind.QUARANTINE)] == ["no-birth-date"]
+    site.roster(CLIENTS, "roster-3.csv")
+    site.cycle()
+    assert status(site.engine).undated == 0
 
 
 def test_an_unknown_programme_is_set_aside_for_a_person(sqlite_site: Installation) -> None:
