@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from alerts.content import AlertKind
 from alerts.threads import OPENING, next_kind
 from connectors.schema import Scope, Semantics
-from connectors.scope import not_news, who
+from connectors.scope import goes_on, not_news, who
 from records import BookingEvent, Custody, EventKind
 from store.bookings import STATE_AFTER
 
@@ -94,6 +95,16 @@ def untold(event: BookingEvent, state: str, scope: Scope, before: BookingEvent |
     kind = EventKind.RELEASED if state == "released" else EventKind.BOOKED
     reasons = (*not_news(replace(event, kind=kind), scope), *(who(before, scope) if before else ()))
     return tuple(dict.fromkeys(reasons))
+
+
+def corrected(encoding: bytes, before: bytes) -> bool:
+    """Whether somebody else, or the same person otherwise described, is said to be in a booking that was known."""
+    return bool(encoding and before) and encoding != before
+
+
+def goes_on_untold(event: BookingEvent, state: str, scope: Scope, now: datetime) -> bool:
+    """Whether somebody who heard nothing of a stay should hear that the person is in custody, however long ago it began."""
+    return state == "open" and not who(event, scope) and goes_on(event, scope, now)
 
 
 def heard(said: Sequence[AlertKind]) -> bool:

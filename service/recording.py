@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from alerts.content import AlertKind
 from alerts.threads import sameness
 from audit.leaves import Kind, Leaf, leaf
 from matcher import BookingLinks, Link, Verdict
@@ -35,6 +36,17 @@ from store.sources import Source
 
 if TYPE_CHECKING:
     from service.screening import Screener, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What there is to tell of an event: its kind, why it is no news to who heard nothing yet, and whether a corrected
+    identity has only now given the booking to this client.
+    """
+
+    kind: EventKind
+    reasons: tuple[str, ...]
+    corrected: bool
 
 
 @dataclass(slots=True)
@@ -117,12 +129,23 @@ class Recorder:
         reasons = changes.untold(stored.event, stored.state, self.meaning.scope, before.event if before else None)
         self._note(event, reasons)
         self.tally.not_news.update(reasons)
+        linked = self._alerting()
         if self.found is not None:
             self._verdict(self.found)
             self._link(self._held(self.found))
-        for row in findings.links_of(self.conn, self.ref):
-            if row.verdict == Verdict.ALERT.value and row.superseded_at is None:
-                self._tell(stored, event.kind, str(row.ref), ClientRef(row.client), reasons)
+        corrected = changes.corrected(self.encoding, said.encoding if said else before.encoding if before else b"")
+        for link, client in self._alerting().items():
+            told = Told(event.kind, tuple(reasons), corrected=corrected and link not in linked)
+            self._tell(stored, link, client, told)
+
+    def _alerting(self) -> dict[str, ClientRef]:
+        """The links that stand as matches, and whose they are."""
+        rows = findings.links_of(self.conn, self.ref)
+        return {
+            str(row.ref): ClientRef(row.client)
+            for row in rows
+            if row.verdict == Verdict.ALERT.value and row.superseded_at is None
+        }
 
     def _said_before(self) -> Before | None:
         """What this feed said of this stay. What it said of an earlier one under the same number does not count."""
@@ -228,9 +251,7 @@ class Recorder:
                 continue  # purged between loading the index and now
             self.leaves.append(put_link(self.engine, self.conn, self.ref, candidate, self.now))
 
-    def _tell(
-        self, stored: StoredBooking, kind: EventKind, link: str, client_ref: ClientRef, reasons: Sequence[str]
-    ) -> None:
+    def _tell(self, stored: StoredBooking, link: str, client_ref: ClientRef, told: Told) -> None:
         client = clients.get(self.conn, self.engine.vault, client_ref)
         if client is None:
             return
@@ -239,19 +260,24 @@ class Recorder:
         if not recipients:
             self.tally.nobody += 1
         for recipient in recipients:
-            self._offer(Case(link, Verdict.ALERT.value, client, stored), recipient, kind, reasons)
+            self._offer(Case(link, Verdict.ALERT.value, client, stored), recipient, told)
 
-    def _offer(self, case: Case, recipient: StaffMember, kind: EventKind, reasons: Sequence[str]) -> None:
+    def _offer(self, case: Case, recipient: StaffMember, told: Told) -> None:
         """What this event means to this recipient, given what they heard already: an arrest, a transfer, a release, nothing."""
-        said = said_to(self.conn, case.link, recipient.staff)
-        message = changes.news(case.booking.event, kind, case.booking.state, said)
-        if message is None or (reasons and not said):
+        stored, said = case.booking, said_to(self.conn, case.link, recipient.staff)
+        message, quiet = changes.news(stored.event, told.kind, stored.state, said), stored.baseline and not said
+        if not said and told.corrected and (quiet or told.reasons) and self._goes_on(stored):
+            message, quiet = AlertKind.ALREADY_IN_CUSTODY, False
+        elif message is None or (told.reasons and not said):
             return
         parts = sameness(message, booking_facts(self.engine, case), said)
-        news = News(message, self._match(case.link), parts, quiet=case.booking.baseline)
+        news = News(message, self._match(case.link), parts, quiet=quiet)
         made = offer(self.engine, self.conn, case, recipient, news, now=self.now)
         if made is not None:
-            self._count(made, baseline=case.booking.baseline)
+            self._count(made, baseline=quiet)
+
+    def _goes_on(self, stored: StoredBooking) -> bool:
+        return changes.goes_on_untold(stored.event, stored.state, self.meaning.scope, self.now)
 
     def _match(self, link_ref: str) -> str:
         return "adjudicated" if reviews.outcome(self.conn, link_ref) == "confirmed" else "full"

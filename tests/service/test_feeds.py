@@ -664,3 +664,82 @@ def test_32_a_name_that_is_corrected_on_the_roster_finds_who_is_in_jail(site: In
     site.roster([*CLIENTS, replace(STRANGER, number="CN9")])
     site.cycle()
     assert alerts(site) == ["already_in_custody"]
+
+
+# --- who was there before we looked ---
+
+
+ALIAS = replace(STRANGER, first="Alias", last="Nobody", dob="1971-02-02", ssn4="1", phone="", street="")
+
+
+def _baseline(site: Installation, **said: str) -> None:
+    """A jail whose first load lists a client under an alias."""
+    folder(site, "jail2", first_load="baseline")
+    says(site, "jail2", row(ALIAS, "J1", **said), row(STRANGER, "J2"))
+    assert site.cycle().tally.alerts == 0
+
+
+@pytest.mark.parametrize("began", ["2026-10-06T05:00:00-04:00", "2026-09-20T05:00:00-04:00"], ids=["fresh", "old"])
+def test_a_corrected_identity_is_news_though_the_stay_is_not(site: Installation, began: str) -> None:
+    """She was in jail when the feed was connected, under another name: to be told of once, as in custody."""
+    _baseline(site, booked_at=began)
+    says(site, "jail2", row(AVELINE, "J1", booked_at=began), name="b.csv")
+    site.cycle()
+    assert (alerts(site), kinds(site)[-1]) == (["already_in_custody"], "identity_changed")
+    says(site, "jail2", row(AVELINE, "J1", booked_at=began, charges="DUI|Driving"), name="c.csv")
+    site.cycle()
+    assert alerts(site) == ["already_in_custody"]
+    says(site, "jail2", row(AVELINE, "J1", booked_at=began, release_at="2026-10-06T06:02:00-04:00"), name="d.csv")
+    site.cycle()
+    assert alerts(site) == ["already_in_custody", "release"]
+
+
+def test_who_was_linked_at_the_baseline_hears_nothing_of_a_correction_or_the_end(site: Installation) -> None:
+    folder(site, "jail2", first_load="baseline")
+    says(site, "jail2", row(AVELINE, "J1"))
+    site.cycle()
+    says(site, "jail2", row(AVELINE, "J1", middle_name="Q"), name="b.csv")
+    site.cycle()
+    says(site, "jail2", row(AVELINE, "J1", middle_name="Q", release_at=OUT), name="c.csv")
+    site.cycle()
+    assert (alerts(site), kinds(site)) == ([], ["booked", "identity_changed", "released"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"release_at": "2026-10-06T06:02:00-04:00"}, {"court": "JUV"}, {"booked_at": ""}, {"booked_at": "2024-01-01"}],
+    ids=["over", "juvenile-court", "no-date", "longer-than-a-stay-goes-on"],
+)
+def test_a_corrected_identity_is_no_news_of_a_stay_that_is_over_or_nobodys_business(
+    site: Installation, said: dict[str, str]
+) -> None:
+    _baseline(site, booked_at=said.get("booked_at", "2026-10-06T05:00:00-04:00"))
+    says(site, "jail2", row(AVELINE, "J1", **said), name="b.csv")
+    site.cycle()
+    assert alerts(site) == []
+    assert [r["client"] for r in site.rows(tables.link) if r["verdict"] == "ALERT"] == [site.client(AVELINE)]
+
+
+def test_a_true_name_that_comes_after_a_week_is_still_news(site: Installation) -> None:
+    """No baseline, only late: the booking is too old for an arrest, and she is still there."""
+    folder(site, "jail2")
+    says(site, "jail2", row(ALIAS, "J1"))
+    site.cycle()
+    site.clock.forward(days=7)
+    says(site, "jail2", row(AVELINE, "J1"), name="b.csv")
+    site.cycle()
+    assert alerts(site) == ["already_in_custody"]
+
+
+def test_who_was_told_of_a_stay_from_the_baseline_hears_of_its_end(site: Installation) -> None:
+    newcomer = replace(STRANGER, number="CN9")
+    folder(site, "jail2", first_load="baseline")
+    says(site, "jail2", row(STRANGER, "J1"))
+    site.cycle()
+    site.roster([*CLIENTS, newcomer])
+    site.cycle()
+    site.consents(consent(newcomer))
+    site.cycle()
+    says(site, "jail2", row(STRANGER, "J1", release_at="2026-10-06T06:03:00-04:00"), name="b.csv")
+    site.cycle()
+    assert alerts(site) == ["already_in_custody", "release"]
