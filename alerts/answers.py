@@ -25,10 +25,10 @@ from alerts.followup import (
     acknowledge,
     check_outcome,
 )
-from alerts.once import insert_once
 from records.ids import AlertRef, StaffId, ThreadRef
 from store import tables
 from store.envelope import Vault
+from store.once import insert_once
 from store.tables import alert
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from alerts.errors import LeaseLost
-from alerts.once import insert_once
 from records.ids import AlertRef
+from store.once import insert_once
 from store.tables import attempt, outbox
 
 FIRST = "inbox"

@@ -86,10 +86,11 @@ def compact(batch: EncodedBatch) -> EncodedBatch:
 
 def _merge_names(tables: Tables, used: I32) -> tuple[Arrays, I32]:
     """Name entries are equal when filter and parts are: DELACRUZ and DE LA CRUZ share a filter, not their parts."""
-    filters = tables.name_filters
-    part_filters = np.where(tables.name_parts[..., None] >= 0, filters[tables.name_parts], np.uint64(0))
-    key = np.concatenate([filters, part_filters.reshape(len(filters), 2 * FILTER_WORDS)], axis=1)
-    _, to = _distinct(key, used)
+    filters, parts = tables.name_filters, tables.name_parts[used]
+    part_filters = np.where(parts[..., None] >= 0, filters[parts], np.uint64(0))
+    key = np.concatenate([filters[used], part_filters.reshape(len(used), 2 * FILTER_WORDS)], axis=1)
+    to = np.full(len(filters) + 1, -1, np.int32)
+    to[used] = _distinct(key, np.arange(len(used), dtype=np.int32))[1][:-1]
     first_use = np.full(int(to.max(initial=-1)) + 1, -1, np.int32)
     first_use[to[used][::-1]] = used[::-1]
     names: Arrays = {

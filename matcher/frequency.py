@@ -8,13 +8,13 @@ travel with the encodings, stand in for the clients that are not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from matcher.batch import I32, Rows
+from matcher.batch import I32, Rows, Tables
 from matcher.compare import Cuts, View, compare
 from matcher.levels import FIELD_NUMBER, FIELDS, PARTITIONS
 from matcher.model import Model
@@ -59,6 +59,13 @@ class NameRarity:
     def measure(cls, counts: NDArray[np.int64], classes: NDArray[np.uint8], clients: int, column: int) -> NameRarity:
         rarity = cls(np.zeros(0), (counts > 1) | (classes[:, column] > 0), unseen(counts), clients, column)
         return cls(rarity.of(counts, classes), rarity.known, rarity.unseen, clients, column)
+
+    def covering(self, classes: NDArray[np.uint8]) -> NameRarity:
+        """The same for a table that has grown since: a name that was not there counts as held once."""
+        fresh = classes[len(self.bits) :]
+        bits = np.append(self.bits, self.of(np.zeros(len(fresh), np.int64), fresh))
+        known = np.append(self.known, fresh[:, self.column] > 0)
+        return replace(self, bits=bits, known=known)
 
     def of(self, counts: NDArray[np.int64], classes: NDArray[np.uint8]) -> F64:
         """-log2 u of names held by `counts` clients, with the commonness class as prior."""
@@ -144,6 +151,20 @@ class Frequencies:
             levels=_level_u(view, person, at, model),
             measured_rows=len(person),
         )
+
+
+def covering(held: Frequencies, tables: Tables) -> Frequencies:
+    """What was measured, for tables that have grown since. Values that came later count as held once."""
+    if len(held.dob) == len(tables.dobs) and len(held.first.bits) == len(tables.name_classes):
+        return held
+    once = held.dob.max(initial=0.0)
+    return replace(
+        held,
+        first=held.first.covering(tables.name_classes),
+        middle=held.middle.covering(tables.name_classes),
+        last=held.last.covering(tables.name_classes),
+        dob=np.append(held.dob, np.full(len(tables.dobs) - len(held.dob), once)),
+    )
 
 
 def _count(pointers: I32, size: int) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from matcher.batch import I32, POINTERS, TABLE_SHAPES, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
 from matcher.blocks import BlockIndex, PassReport
 from matcher.compare import View, fingerprints
-from matcher.frequency import Frequencies
+from matcher.frequency import Frequencies, covering
 from matcher.hashing import U64
 from matcher.interning import Column, Interned, References
 from matcher.kernels import Kernel, block_lookup
@@ -113,6 +113,7 @@ class RosterIndex:
         if self._frequencies is None:
             person = self._person.values
             self._frequencies = Frequencies.measure(self.view(), person, self._refs.alive[person], self.model)
+        self._frequencies = covering(self._frequencies, self.view().tables)
         return self._frequencies
 
     def scales(self) -> Scales:

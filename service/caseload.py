@@ -1,4 +1,4 @@
-"""Rosters: taking a delivery in, and the standing index that bookings are linked against."""
+"""Rosters: taking a delivery in."""
 
 from __future__ import annotations
 
@@ -8,24 +8,18 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from audit.leaves import Kind, Leaf, leaf
 from config import FeedSettings, TellPerson
 from connectors import Pull, RawResource, RowFault
 from connectors.panel import persons_twice
-from matcher import EncodedBatch, RosterIndex
-from records import BookingEvent, ClientRef, EnrolmentStatus, RosterEntry, StaffMember
+from matcher import RosterIndex
+from records import BookingEvent, ClientRef, RosterEntry, StaffMember
 from service.beside import take_others
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
 from service.requests import birth_days
 from store import clients, feeds
 from store.clients import StoredClient
-from store.errors import AlreadyDone
-
-MATCHED = frozenset({EnrolmentStatus.ACTIVE, EnrolmentStatus.ON_HOLD})
-"""Enrolments whose clients are looked for. A discharged client stops matching; their history stays."""
 
 NO_BIRTH_DATE = "no-birth-date"
 """The code under which the quarantine lists clients who are found, and about whom no rule can be asked."""
@@ -50,25 +44,8 @@ class RosterChange:
 
 
 def load_index(engine: Engine) -> RosterIndex:
-    """The index of every client who may be matched now, from the sealed store."""
-    index = RosterIndex(engine.model)
-    with engine.database.read() as conn:
-        for chunk in _chunks(c for c in clients.every(conn, engine.vault) if not c.retired and matched(c.entry)):
-            batches = [current_encoding(engine, c) for c in chunk]
-            index.add(EncodedBatch.concat(batches), [c.ref for c in chunk], orgs=[c.entry.org for c in chunk])
-    return index
-
-
-def current_encoding(engine: Engine, client: StoredClient) -> EncodedBatch:
-    """The client's encoding under the current epoch; made anew where the stored one is of another, which is never compared."""
-    stored = EncodedBatch.from_bytes(client.encoding)
-    if stored.header == engine.encoder.header:
-        return stored
-    return engine.encoder.encode([client.entry.identities])
-
-
-def matched(entry: RosterEntry) -> bool:
-    return any(enrolment.status in MATCHED for enrolment in entry.enrolments)
+    """The index of every client who may be matched now. The engine keeps it and follows what changed since."""
+    return engine.standing.follow(engine)
 
 
 def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, now: datetime) -> RosterChange:
@@ -91,10 +68,11 @@ def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, 
     # Written in the order of their names, which is random: the roster's own, often alphabetical, would tell surnames by place.
     fresh = [(ref, e) for ref, e in sorted(listed.clients.items()) if _differs(before.get(ref), e)]
     encoded = _encoded(engine, [e for _, e in fresh])
+    stored = (StoredClient(ref, entry, encoding) for (ref, entry), encoding in zip(fresh, encoded, strict=True))
     with engine.database.write() as conn:
-        for (ref, entry), encoding in zip(fresh, encoded, strict=True):
-            # A whole caseload that is loaded for the first time is told of by what is booked from then on.
-            _put(engine, conn, StoredClient(ref, entry, encoding), now, pending=bool(before))
+        # A whole caseload that is loaded for the first time is told of by what is booked from then on.
+        if clients.put_all(conn, engine.vault, stored, now, pending=bool(before)):
+            engine.log.info("client.purged_not_revived", state="purged")
         unchanged = listed.clients.keys() - {ref for ref, _ in fresh}
         clients.seen(conn, sorted(unchanged), now)
         clients.retire(conn, missing, now)
@@ -189,13 +167,6 @@ def _encoded(engine: Engine, entries: list[RosterEntry]) -> list[bytes]:
         batch = engine.encoder.encode([e.identities for e in chunk])
         out += [batch.one(i).to_bytes() for i in range(len(batch))]
     return out
-
-
-def _put(engine: Engine, conn: Connection, stored: StoredClient, now: datetime, *, pending: bool) -> None:
-    try:
-        clients.put(conn, engine.vault, stored, now, pending=pending)
-    except AlreadyDone:
-        engine.log.info("client.purged_not_revived", state="purged")
 
 
 def _leaf(feed: FeedSettings, intake: Intake, change: RosterChange) -> Leaf:

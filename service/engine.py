@@ -26,6 +26,7 @@ from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
 from service.shelving import open_shelf
 from service.spool import Seals
+from service.standing import StandingIndex
 from store import migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes, Vault
@@ -112,6 +113,11 @@ class Engine:
     def breakers(self) -> Breakers:
         """Who was down, remembered between rounds for as long as the process lives."""
         return Breakers()
+
+    @cached_property
+    def standing(self) -> StandingIndex:
+        """The clients who may be matched, kept for as long as the process lives."""
+        return StandingIndex()
 
     def close(self) -> None:
         self.database.close()

@@ -20,7 +20,6 @@ from connectors.schema import Scope
 from connectors.scope import goes_on, who
 from matcher import Link, Verdict
 from records import BookingRef, ClientRef, StaffMember
-from service.caseload import matched
 from service.disclosure import Case
 from service.duty import on_duty
 from service.engine import Engine
@@ -29,6 +28,7 @@ from service.recipients import possible_recipients
 from service.recording import put_link
 from service.scopes import scopes_of
 from service.screening import Screener
+from service.standing import matched
 from store import bookings, clients, findings, reviews
 from store.bookings import StoredBooking
 from store.clients import StoredClient

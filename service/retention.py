@@ -94,7 +94,7 @@ def daily(engine: Engine) -> Purged | None:
     if not claims.claim(engine.database, DAILY, day, "cycle", now):
         return None
     done = run(engine)
-    claims.finish(engine.database, DAILY, day, engine.clock())
+    claims.finish(engine.database, DAILY, day, "cycle", engine.clock())
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -119,14 +119,16 @@ def reencode(engine: Engine, told: Told) -> int:
     remaining = iter(stale)
     while chunk := list(islice(remaining, _CHUNK)):
         with engine.database.write() as conn:
-            for ref in chunk:
-                held = clients.get(conn, engine.vault, ref)
-                if held is not None and not held.retired and not _current(engine, held):
-                    encoding = engine.encoder.encode([held.entry.identities]).to_bytes()
-                    clients.put(conn, engine.vault, StoredClient(ref, held.entry, encoding), engine.clock())
+            held = (clients.get(conn, engine.vault, ref) for ref in chunk)
+            renewed = [_renewed(engine, c) for c in held if c is not None and not c.retired and not _current(engine, c)]
+            clients.put_all(conn, engine.vault, renewed, engine.clock())
         done += len(chunk)
         told(done, len(stale))
     return done
+
+
+def _renewed(engine: Engine, client: StoredClient) -> StoredClient:
+    return replace(client, encoding=engine.encoder.encode([client.entry.identities]).to_bytes())
 
 
 def end_epoch(engine: Engine, name: str) -> None:

@@ -1,10 +1,15 @@
-"""`warmlink run`: cycles on a schedule until told to stop. Two schedulers on one database never run one slot twice."""
+"""`warmlink run`: cycles on a schedule until told to stop.
+
+Any number of workers may share a database, and none leads: each slot is claimed by one of them, and what waits in the
+outbox by whoever is free. A worker that dies in a slot is replaced as soon as its lease has run out.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import FrameType
 
@@ -13,14 +18,18 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from config import Retry
+from config import Retry, WarmlinkError
 from service.cycle import Cycle, CycleReport
+from service.dispatch import Dispatcher
 from service.engine import Engine
+from service.lease import LEASE, Lease
 from service.logs import error_code
 from service.receiving import listening
 from store import claims
 
 CYCLE = "cycle"
+LOOK = timedelta(seconds=30)
+"""How often a worker looks for something to do; at least twice in each lease."""
 
 
 def slot_of(at: datetime, every: timedelta) -> datetime:
@@ -35,26 +44,46 @@ def cadence(engine: Engine) -> timedelta:
 
 
 def run_slot(engine: Engine, worker: str) -> CycleReport | None:
-    """Run the cycle of the present slot, unless another process has it. A passing fault leaves the next slot to try again."""
+    """Run the cycle of the present slot, unless another process has it. A passing fault leaves it to be tried again.
+
+    While it runs its lease is renewed; a worker that was stopped for longer than that, and lost the slot, stops at the
+    next stage. What both of them did meanwhile the database keeps once.
+    """
     now = engine.clock()
     slot = slot_of(now, cadence(engine))
+    free_from: datetime | None = None
     try:
-        if not claims.claim(engine.database, CYCLE, slot, worker, now):
+        if not claims.claim(engine.database, CYCLE, slot, worker, now, lease_until=now + LEASE):
             return None
-        report = Cycle(engine).run()
-        claims.finish(engine.database, CYCLE, slot, engine.clock())
+        with Lease(engine, CYCLE, slot, worker).kept() as lease:
+            report = Cycle(engine, lambda _stage, _feed: lease.check()).run()
+        claims.finish(engine.database, CYCLE, slot, worker, engine.clock())
     except Retry as fault:
         engine.log.warning("cycle.postponed", error=error_code(fault), slot=slot)
-        return None
+        free_from = engine.clock()
     except Exception as fault:  # noqa: BLE001 - the scheduler would print it whole, and its message may hold a person
         engine.log.error("cycle.failed", error=error_code(fault), slot=slot)
-        return None
-    engine.log.info("cycle.done", slot=slot, alerts=report.tally.alerts, rows=report.tally.events)
+    else:
+        engine.log.info("cycle.done", slot=slot, alerts=report.tally.alerts, rows=report.tally.events)
+        return report
+    with suppress(WarmlinkError):  # a database that is away: then the lease runs out
+        claims.release(engine.database, CYCLE, slot, worker, free_from=free_from)
+    return None
+
+
+def work(engine: Engine, worker: str) -> CycleReport | None:
+    """What a worker does every half minute: the slot if it is to be had, else what is due in the outbox."""
+    report = run_slot(engine, worker)
+    if report is None:
+        try:
+            Dispatcher(engine).run()
+        except Exception as fault:  # noqa: BLE001 - as above
+            engine.log.error("send.failed", error=error_code(fault))
     return report
 
 
 def run_until_stopped(engine: Engine, worker: str, watch: Callable[[CycleReport], None]) -> None:
-    """Cycle now and then at every slot, until SIGTERM or SIGINT. A cycle that has begun is finished first."""
+    """Work now and every half minute, until SIGTERM or SIGINT. A cycle that has begun is finished first."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _n, _f: _stop(stop, _f))
@@ -62,17 +91,18 @@ def run_until_stopped(engine: Engine, worker: str, watch: Callable[[CycleReport]
         jobstores={"default": MemoryJobStore()}, executors={"default": ThreadPoolExecutor(1)}, timezone="UTC"
     )
 
-    def work() -> None:
-        report = run_slot(engine, worker)
+    def one_round() -> None:
+        report = work(engine, worker)
         if report is not None:
             watch(report)
 
-    every = cadence(engine)
     offset = timedelta(seconds=1 + engine.random(1)[0] % 10)
     scheduler.add_job(
-        work,
+        one_round,
         # A little after each slot begins, by another amount in each process: feeds are not all asked in one second.
-        IntervalTrigger(seconds=int(every.total_seconds()), start_date=slot_of(engine.clock(), every) + offset),
+        IntervalTrigger(
+            seconds=int(LOOK.total_seconds()), start_date=slot_of(engine.clock(), cadence(engine)) + offset
+        ),
         next_run_time=datetime.now(tz=engine.clock().tzinfo),
         max_instances=1,
         coalesce=True,  # a machine that slept catches up with one cycle, not with all it missed

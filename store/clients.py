@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, update
@@ -12,9 +14,11 @@ from sqlalchemy import Connection, insert, select, update
 from records import ClientRef, RosterEntry
 from store.envelope import Vault
 from store.errors import AlreadyDone
-from store.tables import client
+from store.tables import client, client_revision
 
 _ENTRY = TypeAdapter(RosterEntry)
+_AT_ONCE = 500
+"""Below every database's limit of bound values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,38 +45,68 @@ def _unpack(plain: bytes) -> tuple[RosterEntry, bytes]:
     return _ENTRY.validate_json(plain[4:end]), plain[end:]
 
 
+def revise(conn: Connection) -> int:
+    """A number for the changes of this transaction. Whoever draws the next one waits until this one is committed."""
+    drawn = update(client_revision).values(value=client_revision.c.value + 1).returning(client_revision.c.value)
+    return int(conn.execute(drawn).scalar_one())
+
+
+def revision(conn: Connection) -> int:
+    """The number of the last change."""
+    return int(conn.execute(select(client_revision.c.value)).scalar_one())
+
+
 def put(conn: Connection, vault: Vault, stored: StoredClient, now: datetime, *, pending: bool = False) -> None:
     """Keep a new or changed client. A purged client is not revived: AlreadyDone.
 
     `pending`: what follows from the change is still to be done; it stays so until `followed`.
     """
-    ref = stored.ref
-    values = {
+    if put_all(conn, vault, [stored], now, pending=pending):
+        raise AlreadyDone(f"client {stored.ref} was purged and is not taken up again")
+
+
+def put_all(
+    conn: Connection, vault: Vault, stored: Iterable[StoredClient], now: datetime, *, pending: bool = False
+) -> int:
+    """The same for many, under one revision. Returns how many were left out because they were purged."""
+    number, purged, source = revise(conn), 0, iter(stored)
+    while chunk := list(islice(source, _AT_ONCE)):
+        query = select(client.c.ref, client.c.purged_at).where(client.c.ref.in_([each.ref for each in chunk]))
+        known = {row.ref: row.purged_at is None for row in conn.execute(query)}
+        rows = [_row(vault, each, now, number) for each in chunk if known.get(each.ref, True)]
+        purged += len(chunk) - len(rows)
+        if new := [row | {"pending": pending} for row in rows if row["ref"] not in known]:
+            conn.execute(insert(client), new)
+        for row in rows:
+            if row["ref"] in known:
+                marked = {"pending": True} if pending else {}
+                conn.execute(update(client).where(client.c.ref == row["ref"]).values(**row, **marked))
+    return purged
+
+
+def _row(vault: Vault, stored: StoredClient, now: datetime, revision: int) -> dict[str, object]:
+    return {
+        "ref": stored.ref,
         "org": stored.entry.org,
-        "sealed": vault.seal(_pack(stored.entry, stored.encoding), place=_place(ref)),
+        "sealed": vault.seal(_pack(stored.entry, stored.encoding), place=_place(stored.ref)),
         "seen_at": now,
         "retired_at": None,
+        "revision": revision,
     }
-    known = conn.execute(select(client.c.purged_at, client.c.pending).where(client.c.ref == ref)).one_or_none()
-    if known is None:
-        conn.execute(insert(client).values(ref=ref, pending=pending, **values))
-    elif known.purged_at is not None:
-        raise AlreadyDone(f"client {ref} was purged and is not taken up again")
-    else:
-        conn.execute(update(client).where(client.c.ref == ref).values(pending=pending or known.pending, **values))
 
 
 def seen(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
     """The roster still lists these clients, unchanged."""
-    for start in range(0, len(refs), 500):  # below every database's limit of bound values
-        conn.execute(update(client).where(client.c.ref.in_(refs[start : start + 500])).values(seen_at=now))
+    for start in range(0, len(refs), _AT_ONCE):
+        conn.execute(update(client).where(client.c.ref.in_(refs[start : start + _AT_ONCE])).values(seen_at=now))
 
 
 def retire(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
     """The roster no longer lists these clients: they stop matching, their history stays."""
-    for start in range(0, len(refs), 500):
-        chunk = refs[start : start + 500]
-        conn.execute(update(client).where(client.c.ref.in_(chunk)).values(retired_at=now))
+    gone = {"retired_at": now, "revision": revise(conn)} if refs else {}
+    for start in range(0, len(refs), _AT_ONCE):
+        chunk = refs[start : start + _AT_ONCE]
+        conn.execute(update(client).where(client.c.ref.in_(chunk)).values(**gone))
 
 
 def pending(conn: Connection) -> Sequence[ClientRef]:
@@ -87,15 +121,25 @@ def followed(conn: Connection, ref: ClientRef) -> None:
 
 def get(conn: Connection, vault: Vault, ref: ClientRef) -> StoredClient | None:
     row = conn.execute(select(client).where(client.c.ref == ref)).one_or_none()
-    if row is None or row.sealed is None:
-        return None
-    return StoredClient(ref, *_unpack(vault.open(row.sealed, place=_place(ref))), retired=row.retired_at is not None)
+    return None if row is None else _opened(row, vault)
 
 
 def every(conn: Connection, vault: Vault, org: str | None = None) -> Iterator[StoredClient]:
     """All clients that were not purged, retired ones marked so, in a stable order."""
     query = select(client).where(client.c.sealed.is_not(None)).order_by(client.c.ref)
     for row in conn.execute(query if org is None else query.where(client.c.org == org)):
-        ref = ClientRef(row.ref)
-        entry, encoding = _unpack(vault.open(row.sealed, place=_place(ref)))
-        yield StoredClient(ref, entry, encoding, retired=row.retired_at is not None)
+        if (opened := _opened(row, vault)) is not None:
+            yield opened
+
+
+def changed(conn: Connection, vault: Vault, since: int) -> Iterator[tuple[ClientRef, StoredClient | None]]:
+    """Clients who changed after that revision, None where they were purged, in a stable order."""
+    for row in conn.execute(select(client).where(client.c.revision > since).order_by(client.c.ref)):
+        yield ClientRef(row.ref), _opened(row, vault)
+
+
+def _opened(row: Any, vault: Vault) -> StoredClient | None:
+    if row.sealed is None:
+        return None
+    ref = ClientRef(row.ref)
+    return StoredClient(ref, *_unpack(vault.open(row.sealed, place=_place(ref))), retired=row.retired_at is not None)

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select, update
 
+from store.clients import revise
 from store.database import Database, empty_log
 from store.tables import alert, booking, client, decision, inbox_item, link, metadata, outcome
 
@@ -28,7 +29,7 @@ def booking_content(conn: Connection, ref: str) -> None:
 
 def client_content(conn: Connection, ref: str, now: datetime) -> None:
     """What is known of a client. The tombstone keeps a stale roster from bringing them back."""
-    conn.execute(update(client).where(client.c.ref == ref).values(sealed=None, purged_at=now))
+    conn.execute(update(client).where(client.c.ref == ref).values(sealed=None, purged_at=now, revision=revise(conn)))
     for table in _sealed_about("client"):
         conn.execute(update(table).where(table.c.client == ref).values(sealed=None))
     _told(conn, select(link.c.ref).where(link.c.client == ref))

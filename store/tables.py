@@ -123,7 +123,17 @@ client = Table(
     Column(
         "pending", Boolean, nullable=False, default=False
     ),  # what follows from a change of theirs is still to be done
+    Column("revision", BIG, nullable=False, default=0),  # of `client_revision`, when they last changed
     Index("ix_client_pending", "pending"),
+    Index("ix_client_revision", "revision"),
+)
+
+client_revision = Table(
+    "client_revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BIG, nullable=False),  # its lock is held to the commit: revisions become visible in their order
+    CheckConstraint("id = 1", name="one_row"),
 )
 
 consent_record = Table(
@@ -444,6 +454,7 @@ run_claim = Table(
     Column("slot", UtcDateTime, primary_key=True),
     Column("claimed_at", UtcDateTime, nullable=False),
     Column("worker", String(64), nullable=False),
+    Column("lease_until", UtcDateTime),  # null: for good. Afterwards another worker may take the slot over
     Column("finished_at", UtcDateTime),
 )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from alerts.channels.parcel import Parcel, Receipt
-from alerts.once import insert_once
 from records.ids import AlertRef
+from store.once import insert_once
 from store.tables import inbox_item
 
 

@@ -14,7 +14,6 @@ from connectors import Cursor
 from consent import DecisionRequest
 from matcher import BookingLinks, Encoder, Link, RosterIndex, Verdict
 from records import BookingEvent, BookingNumber, BookingRef, ClientRef, EventKind, FeedId, Identity, Instant, Op
-from service.caseload import matched
 from service.changes import Meaning
 from service.disclosure import Case, consider
 from service.engine import Engine
@@ -26,6 +25,7 @@ from service.recipients import possible_recipients
 from service.recording import Recorder
 from service.screening import Screener
 from service.sequence import alone
+from service.standing import matched
 from store import clients, feeds, staff
 from store.bookings import StoredBooking
 from store.errors import AlreadyDone

@@ -124,3 +124,14 @@ def test_results_do_not_depend_on_the_batch() -> None:
     index = roster(*OTHERS[:5])
     whole = link(BOOKED, index)
     assert seen(whole) == seen([link(BOOKED.one(k), index)[0] for k in range(len(BOOKED))])
+
+
+def test_who_came_after_the_frequencies_were_measured_is_weighed() -> None:
+    """A roster that grew by less than a tenth keeps its measure; values it did not know count as held once."""
+    index = roster(*crowd(60))
+    late = replace(person(), first="Ottoline", last="Vandersloot", birth_date="1953-02-11", ssn4="7713")
+    link(BOOKED.slice(0, 1), index)
+    index.add(ENCODER.encode([[late]]), ["late"])
+    (found,) = link(ENCODER.encode([[late]]), index)[0].links
+    assert found.client == "late"
+    assert found.weight > 20

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
 
-from store import migrate
+from store import claims, clients, migrate
 from store.claims import claim
 from store.database import Database, sqlite_url
 from store.errors import AlreadyDone, DatabaseBroken, DatabaseBusy
@@ -56,6 +58,63 @@ def test_a_slot_is_claimed_once(database: Database, now: datetime) -> None:
     assert claim(database, "cycle", now, "a", now)
     assert not claim(database, "cycle", now, "b", now)
     assert claim(database, "cycle", now + timedelta(minutes=5), "b", now)
+
+
+def test_a_slot_is_held_for_a_while_and_taken_over(database: Database, now: datetime) -> None:
+    later = now + timedelta(minutes=1)
+    assert claim(database, "cycle", now, "a", now, lease_until=later)
+    assert not claim(database, "cycle", now, "b", now, lease_until=later), "a holds it"
+    assert not claim(database, "cycle", now + timedelta(seconds=30), "b", now, lease_until=later), "a is at work"
+    assert claims.renew(database, "cycle", now, "a", later)
+    assert claim(database, "cycle", now, "b", later, lease_until=later + timedelta(minutes=1)), "a is dead"
+    assert not claims.renew(database, "cycle", now, "a", later), "it was not dead, and learns of it"
+    claims.finish(database, "cycle", now, "a", later)
+    assert not claim(database, "cycle", now, "c", later, lease_until=later), "what a says does not count any more"
+    claims.finish(database, "cycle", now, "b", later)
+    assert not claim(database, "cycle", now, "c", later + timedelta(hours=1), lease_until=later), "it is done"
+
+
+@pytest.mark.parametrize(("free_from", "again"), [(timedelta(0), True), (None, False)])
+def test_a_slot_that_failed_is_tried_again_or_not(
+    database: Database, now: datetime, free_from: timedelta | None, again: bool
+) -> None:
+    later = now + timedelta(minutes=1)
+    assert claim(database, "cycle", now, "a", now, lease_until=later)
+    claims.release(database, "cycle", now, "a", free_from=None if free_from is None else now + free_from)
+    assert claim(database, "cycle", now, "b", now, lease_until=later) is again
+    assert claim(database, "cycle", later, "b", later, lease_until=later), "the next slot stands free"
+
+
+def test_of_many_workers_at_once_one_gets_the_slot(database: Database, now: datetime) -> None:
+    """Each asks for the same slot, or for the one after it: only one of them may be at work."""
+    slots = [now, now + timedelta(minutes=5)]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(claim, database, "cycle", slots[n % 2], f"w{n}", now, lease_until=now + timedelta(minutes=1))
+            for n in range(8)
+        ]
+        assert sum(each.result() for each in asked) == 1
+
+
+def test_revisions_become_visible_in_their_order(database: Database) -> None:
+    """Whoever draws a number waits for the holder of the one before, so that a reader never misses a lower one."""
+    with database.write() as conn:
+        first = clients.revise(conn)
+        assert clients.revise(conn) == first + 1
+    drawn = threading.Event()
+
+    def second() -> int:
+        with database.write() as conn:
+            number = clients.revise(conn)
+            drawn.set()
+            return number
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as conn:
+            mine = clients.revise(conn)
+            waiting = pool.submit(second)
+            assert not drawn.wait(0.2)
+        assert waiting.result() > mine
 
 
 def test_faults_name_no_values(database: Database, now: datetime) -> None:

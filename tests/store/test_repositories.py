@@ -353,7 +353,7 @@ def test_keys_in_force_are_given_newest_first(database: Database) -> None:
 
 def test_a_finished_slot_stays_claimed(database: Database, now: datetime) -> None:
     assert claims.claim(database, "cycle", now, "a", now)
-    claims.finish(database, "cycle", now, now)
+    claims.finish(database, "cycle", now, "a", now)
     assert not claims.claim(database, "cycle", now, "a", now + timedelta(minutes=1))
 
 

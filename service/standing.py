@@ -1,0 +1,102 @@
+"""The index of all clients who may be matched, kept between cycles and brought up to date by what changed since.
+
+Opening half a million sealed clients takes minutes, a roster's daily changes a moment. Several engines may share one
+database: each follows the others' changes by their revisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from matcher import EncodedBatch, RosterIndex
+from records import ClientRef, EnrolmentStatus, RosterEntry
+from store import clients
+from store.clients import StoredClient
+
+if TYPE_CHECKING:
+    from service.engine import Engine
+
+MATCHED = frozenset({EnrolmentStatus.ACTIVE, EnrolmentStatus.ON_HOLD})
+"""Enrolments whose clients are looked for. A discharged client stops matching; their history stays."""
+
+REBUILT_AFTER = 0.1
+"""Share of the clients that may have changed before the index is made anew: tombstones cost memory."""
+_FEW = 1_000
+_CHUNK = 2_000
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class StandingIndex:
+    """One engine's index, and how far it has followed the changes. For one thread."""
+
+    index: RosterIndex | None = None
+    revision: int = 0
+    replaced: int = field(default=0)
+    """Clients who changed since the index was made."""
+
+    def follow(self, engine: Engine) -> RosterIndex:
+        """The index as of now."""
+        if self.index is None or self.replaced > max(_FEW, REBUILT_AFTER * len(self.index)):
+            self.index = self._made(engine)
+        else:
+            self._changed(engine, self.index)
+        return self.index
+
+    def _made(self, engine: Engine) -> RosterIndex:
+        index = RosterIndex(engine.model)
+        with engine.database.read() as conn:
+            self.revision, self.replaced = clients.revision(conn), 0
+            for chunk in _chunks(c for c in clients.every(conn, engine.vault) if _is_matched(c)):
+                _add(engine, index, chunk)
+        return index
+
+    def _changed(self, engine: Engine, index: RosterIndex) -> None:
+        with engine.database.read() as conn:
+            revision = clients.revision(conn)
+            if revision == self.revision:
+                return
+            # Removed first: should what follows fail, the whole is made anew and nobody is missing meanwhile.
+            self.index = None
+            for chunk in _chunks(clients.changed(conn, engine.vault, self.revision)):
+                self.replaced += _replace(engine, index, chunk)
+            self.index, self.revision = index, revision
+
+
+def _replace(engine: Engine, index: RosterIndex, chunk: Sequence[tuple[ClientRef, StoredClient | None]]) -> int:
+    for ref, _ in chunk:
+        if ref in index:
+            index.remove(ref)
+    _add(engine, index, [stored for _, stored in chunk if stored is not None and _is_matched(stored)])
+    return len(chunk)
+
+
+def _add(engine: Engine, index: RosterIndex, stored: Sequence[StoredClient]) -> None:
+    if stored:
+        batch = EncodedBatch.concat([current_encoding(engine, client) for client in stored])
+        index.add(batch, [c.ref for c in stored], orgs=[c.entry.org for c in stored])
+
+
+def current_encoding(engine: Engine, client: StoredClient) -> EncodedBatch:
+    """The client's encoding under the current epoch; made anew where the stored one is of another, which is never compared."""
+    stored = EncodedBatch.from_bytes(client.encoding)
+    if stored.header == engine.encoder.header:
+        return stored
+    return engine.encoder.encode([client.entry.identities])
+
+
+def matched(entry: RosterEntry) -> bool:
+    return any(enrolment.status in MATCHED for enrolment in entry.enrolments)
+
+
+def _is_matched(client: StoredClient) -> bool:
+    return not client.retired and matched(client.entry)
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    source = iter(items)
+    while chunk := list(islice(source, _CHUNK)):
+        yield chunk
