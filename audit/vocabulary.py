@@ -143,7 +143,8 @@ TYPES: Mapping[str, FactType] = {
         "received",
     ),
     "retraction_reason": one_of(
-        "wrong_person", "cancelled", "sealed", "expunged", "entered_in_error", "merged", "superseded", "consent_revoked"
+        "wrong_person", "cancelled", "sealed", "expunged", "entered_in_error", "merged", "superseded", "consent_revoked",
+        "purged",
     ),
     "screen": one_of(
         "inbox", "alert", "calendar", "caseload", "review", "compliance", "accounting", "explain", "operations",
