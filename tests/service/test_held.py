@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from service import held, reading, retention
 from service.subject_access import _PLACES, about
 from store import clients, tables
 from tests.privacy.disk import files_with
-from tests.service.installation import AVELINE, BARNABY, ORG, STRANGER, TWIN, Installation, alert_ref, facts_of
+from tests.service.installation import AVELINE, BARNABY, ORG, STRANGER, Installation, alert_ref, facts_of
 
 ABOUT_NO_CLIENT = {
     "data_key", "feed_state", "delivery", "quarantine", "staff", "staff_key", "audit_leaf", "audit_head", "audit_checkpoint",
@@ -66,7 +67,8 @@ def test_the_client_gets_everything(site: Installation, tmp_path: Path) -> None:
 
 
 def test_a_match_in_doubt_shows_nobody_elses_booking(site: Installation, tmp_path: Path) -> None:
-    site.bookings(TWIN.booked("J7"))
+    namesake = replace(AVELINE, ssn4="6618", phone="5554405512", street="9 Mulberry Plac")
+    site.bookings(namesake.booked("J7"))
     site.cycle()
     assert [row["verdict"] for row in site.rows(tables.link)] == ["REVIEW"]
     document = mine(site, tmp_path)
