@@ -37,6 +37,8 @@ class Request:
 
 
 Build = Callable[[Iterable[Entry], Request], Table]
+Only = Callable[[Iterable[Entry]], Iterable[Entry]]
+"""What a reader may see of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Offer:
     kinds: frozenset[Kind]
     build: Build
     needs_client: bool = False
+    of_feeds: bool = False
+    """About deliveries, in counts without clients: the same for every officer."""
+    whole_only: bool = False
+    """Tells of every organisation's clients in counts: for an office of the whole installation only."""
 
 
 _LOOKS = frozenset({Kind.OPENING, Kind.VIEW, Kind.REFUSED_ATTEMPT, Kind.LOGIN, Kind.EXPORT, Kind.BREAK_GLASS})
@@ -90,16 +96,19 @@ REPORTS: Mapping[str, Offer] = {
         "Was every booking checked? Fit for the jail's inspector.",
         _CHECKED,
         lambda known, asked: proof_of_check(known, asked.period),
+        of_feeds=True,
     ),
     "proof_of_check_classes": Offer(
         "The same with results. For the provider only, never for the jail.",
         _CHECKED,
         lambda known, asked: proof_of_check(known, asked.period, classes=True),
+        whole_only=True,
     ),
     "quarantine": Offer(
         "Which rows were set aside, and why?",
         frozenset({Kind.QUARANTINE}),
         lambda known, asked: quarantines(known, asked.period),
+        of_feeds=True,
     ),
     "retractions": Offer(
         "Which alerts were taken back?",
@@ -115,15 +124,16 @@ REPORTS: Mapping[str, Offer] = {
         "What did every feed bring?",
         frozenset({Kind.PULL}),
         lambda known, asked: pulls(known, asked.period),
+        of_feeds=True,
     ),
 }
 
 
-def produce(conn: Connection, code: str, asked: Request, stop: int = MAX_COUNT) -> Table:
-    """The report of this code from the entries before `stop`. Raises ReportRefused, LogBroken."""
+def produce(conn: Connection, code: str, asked: Request, stop: int = MAX_COUNT, only: Only = iter) -> Table:
+    """The report of this code from those entries before `stop` that `only` lets through. Raises ReportRefused, LogBroken."""
     offer = REPORTS.get(code)
     if offer is None:
         raise ReportRefused(f"there is no such report; there are: {', '.join(REPORTS)}")
     if offer.needs_client and asked.client is None:
         raise ReportRefused(f"the report {code} is about one client; name the client")
-    return offer.build(entries(conn, kinds=offer.kinds, stop=stop), asked)
+    return offer.build(only(entries(conn, kinds=offer.kinds, stop=stop)), asked)

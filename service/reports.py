@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from hashlib import file_digest
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from audit.catalogue import REPORTS, Request
 from audit.catalogue import produce as from_log
 from audit.export import export as write_log
 from audit.facts import PARTY
 from audit.fhir import ndjson
-from audit.leaves import Kind, leaf
+from audit.leaves import Entry, Kind, leaf
 from audit.log import entries
 from audit.pdf import Reading, to_pdf
 from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
-from audit.report import Period, Table, years_before
+from audit.report import Period, Table, text, years_before
 from config import Refuse
-from records import ClientRef
+from records import ClientRef, OrgId
 from service.engine import Engine
 from store import staff
 from store.tables import client as client_table
@@ -37,7 +37,10 @@ _DAYS = {"d": 1, "w": 7, "m": 30}
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody wants to see: a report of the catalogue, of one client or person where it can be, in a period."""
+    """What somebody wants to see: a report of the catalogue, of one client or person where it can be, in a period.
+
+    `whose`: an officer of that organisation asks, and sees what concerns its clients and staff.
+    """
 
     code: str
     by: str
@@ -46,36 +49,63 @@ class Wish:
     person: str | None = None
     since: datetime | None = None
     as_of: datetime | None = None
+    whose: OrgId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A report and the state of the log that it was made from."""
+    """A report and the state of the log that it was made from. `people` are the names of staff, by id."""
 
     table: Table
     source: Provenance
     client: ClientRef | None
+    people: Mapping[str, str]
 
 
 def produce(engine: Engine, wish: Wish) -> Made:
     """The report, over the log as it stands now. Raises Refuse for a client or a report that there is not."""
     now = engine.clock()
-    subject = client_ref(engine, wish.client, wish.org) if wish.client is not None else None
+    org = wish.org or wish.whose
+    if wish.whose not in {None, org} or (wish.whose and wish.code in REPORTS and REPORTS[wish.code].whole_only):
+        raise Refuse("this report is not an organisation's own to see")
+    subject = client_ref(engine, wish.client, org) if wish.client is not None else None
     asked = Request(wish.as_of or now, wish.since, subject, wish.person, to_the_end=wish.as_of is None)
     with engine.database.read() as conn:
         head = engine.audit.head(conn)
-        table = from_log(conn, wish.code, asked, head.size)
+        table = from_log(conn, wish.code, asked, head.size, only=lambda known: _seen_by(conn, known, wish))
         people = {str(s): f"{m.name} ({s})" for s, m in staff.everyone(conn).items()}
     source = Provenance(party(wish.by), now, engine.audit.origin, head, engine.settings.organisation)
-    shown = _named(table, people)
     if wish.client is not None:
-        shown = replace(shown, notes=(f"About client {wish.client}.", *shown.notes))
-    return Made(shown, source, subject)
+        table = replace(table, notes=(f"About client {wish.client}.", *table.notes))
+    return Made(table, source, subject, people)
+
+
+def _seen_by(conn: Connection, known: Iterable[Entry], wish: Wish) -> Iterable[Entry]:
+    """All of it, except for an organisation's own officer who asks about more than feeds."""
+    of_feeds = wish.code in REPORTS and REPORTS[wish.code].of_feeds
+    return known if of_feeds else concerning(conn, known, wish.whose)
+
+
+def concerning(conn: Connection, known: Iterable[Entry], org: OrgId | None) -> Iterator[Entry]:
+    """Entries about the organisation's clients, or, where no client is named, about its staff; all for None."""
+    if org is None:
+        yield from known
+        return
+    ours = clients_of(conn, org)
+    people = {str(s) for s, m in staff.everyone(conn).items() if m.org == org}
+    for entry in known:
+        named = text(entry, "client")
+        if named in ours if named else people & {text(entry, "by"), text(entry, "recipient")}:
+            yield entry
+
+
+def clients_of(conn: Connection, org: OrgId) -> frozenset[str]:
+    return frozenset(conn.execute(select(client_table.c.ref).where(client_table.c.org == org)).scalars())
 
 
 def export(engine: Engine, made: Made, form: str) -> bytes:
     """The report as a file's bytes; who took it and its hash are in the log before they are given."""
-    content = _WRITERS[form](engine, made)
+    content = _WRITERS[form](engine, replace(made, table=_named(made.table, made.people)))
     stated = export_leaf(made.table, form, made.source.by, content, made.client)
     with engine.database.write() as conn:
         engine.audit.append(conn, [stated], engine.clock())

@@ -10,17 +10,19 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from audit.report import ALWAYS, Period, Table
+from audit.report import ALWAYS, Period
 from console.guard import NEEDS, ComplianceOfficer, NotFound
 from console.pages import go, page
 from console.rights import Principal, Right
 from console.runtime import Runtime, runtime_of
 from records import OrgId
 from service.desks import compliance
+from service.reports import Made
+from service.reports import export as export_report
 
 router = APIRouter()
 Text = Annotated[str, Form(max_length=64)]
-MEDIA = {"csv": "text/csv", "json": "application/json", "text": "text/plain"}
+MEDIA = {"pdf": "application/pdf", "csv": "text/csv", "json": "application/json", "text": "text/plain"}
 
 
 @router.get("/compliance")
@@ -44,9 +46,30 @@ def client(request: Request, who: ComplianceOfficer, number: Text, org: Text = "
     return _search(request, who, client=found, asked=number, missing=found is None)
 
 
-@router.get("/reports", dependencies=[NEEDS[Right.COMPLIANCE]])
-def reports(request: Request) -> Response:
-    return page(request, "reports.html", here="reports", reports=tuple(compliance.REPORTS))
+class Accounting(BaseModel):
+    """Which accounting of disclosures about a client is to be taken out, and in which form."""
+
+    csrf: str = ""
+    number: str = Field(min_length=1, max_length=64)
+    org: str = Field("", max_length=64)
+    report: str = Field(max_length=32)
+    form: str = Field(max_length=8)
+
+
+@router.post("/compliance/client/accounting")
+def accounting(request: Request, who: ComplianceOfficer, wish: Annotated[Accounting, Form()]) -> Response:
+    """Who was told about this client, as a file to be given to the client."""
+    if wish.report not in compliance.ACCOUNTINGS:
+        raise NotFound("there is no such report")
+    engine = runtime_of(request).engine
+    whose = who.org or OrgId(wish.org)
+    made = compliance.accounting_of(engine, wish.report, wish.number, whose, officer_of=who.org, by=who.name)
+    return _file(request, made, wish.report, wish.form)
+
+
+@router.get("/reports")
+def reports(request: Request, who: ComplianceOfficer) -> Response:
+    return page(request, "reports.html", here="reports", reports=compliance.on_offer(who.org))
 
 
 @router.get("/reports/{name}")
@@ -54,7 +77,7 @@ def report(
     request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
 ) -> Response:
     runtime = runtime_of(request)
-    table = _table(runtime, who, name, _period(runtime, since, until))
+    table = _made(runtime, who, name, _period(runtime, since, until)).table
     latest = replace(table, rows=table.rows[-500:])
     names = compliance.staff_names(runtime.engine)
     return page(
@@ -76,13 +99,8 @@ class Export(BaseModel):
 def export(request: Request, who: ComplianceOfficer, name: str, wish: Annotated[Export, Form()]) -> Response:
     """The report as a file. Its name says which report and nothing else."""
     runtime = runtime_of(request)
-    if wish.form not in MEDIA:
-        raise NotFound("there is no such form")
-    table = _table(runtime, who, name, _period(runtime, _day(wish.since), _day(wish.until)))
-    content = compliance.export(runtime.engine, table, wish.form, who.name)
-    suffix = {"text": "txt"}.get(wish.form, wish.form)
-    kept = {"content-disposition": f'attachment; filename="{name}.{suffix}"'}
-    return Response(content, media_type=MEDIA[wish.form], headers=kept)
+    made = _made(runtime, who, name, _period(runtime, _day(wish.since), _day(wish.until)))
+    return _file(request, made, name, wish.form)
 
 
 class Signature(BaseModel):
@@ -123,14 +141,23 @@ def _search(request: Request, who: Principal, **found: Any) -> Response:
     orgs = sorted({program.org for program in engine.settings.programs})
     return page(
         request, "compliance.html", here="compliance", orgs=[] if who.org else orgs, reasons=engine.rulebook.reasons,
-        names=compliance.staff_names(engine), **(nothing | found),
+        names=compliance.staff_names(engine), accountings=compliance.ACCOUNTINGS, **(nothing | found),
     )  # fmt: skip
 
 
-def _table(runtime: Runtime, who: Principal, name: str, period: Period) -> Table:
-    if name not in compliance.REPORTS:
+def _made(runtime: Runtime, who: Principal, name: str, period: Period) -> Made:
+    if name not in compliance.on_offer(who.org):
         raise NotFound("there is no such report")
     return compliance.report(runtime.engine, name, who.org, who.name, period)
+
+
+def _file(request: Request, made: Made, name: str, form: str) -> Response:
+    if form not in MEDIA:
+        raise NotFound("there is no such form")
+    content = export_report(runtime_of(request).engine, made, form)
+    suffix = {"text": "txt"}.get(form, form)
+    kept = {"content-disposition": f'attachment; filename="{name}.{suffix}"'}
+    return Response(content, media_type=MEDIA[form], headers=kept)
 
 
 def _period(runtime: Runtime, since: date | None, until: date | None) -> Period:

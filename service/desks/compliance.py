@@ -6,48 +6,34 @@ the audit log before it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
-
-from audit.access import access, break_glass
-from audit.accounting import Accounting, accounting, after_revocation
-from audit.checks import decisions_by_reason, proof_of_check, pulls, quarantines, retractions
+from audit.accounting import Accounting, accounting
+from audit.catalogue import REPORTS
 from audit.leaves import Entry, Kind, leaf
 from audit.log import entries
-from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
 from audit.report import ALWAYS, Period, Table, text, trail
 from audit.verify import Verification, verify_database
 from config import Refuse
 from consent.history import History
 from records import ClientRef, OrgId, RosterEntry
+from service import reports
 from service.consent_history import history_of
 from service.engine import Engine
 from service.explain import Explanation, explain
 from service.keys import checkpoint_signer
+from service.reports import Made, Wish, clients_of, concerning
 from store import clients, staff
-from store.tables import client
 
-REPORTS: dict[str, Callable[[list[Entry], Period, datetime], Table]] = {
-    "access": lambda e, p, _: access(e, p),
-    "access_unusual": lambda e, p, _: access(e, p, unusual_only=True),
-    "break_glass": lambda e, _, now: break_glass(e, now),
-    "after_revocation": lambda e, p, _: after_revocation(e, p),
-    "retractions": lambda e, p, _: retractions(e, p),
-    "decisions_by_reason": lambda e, p, _: decisions_by_reason(e, p),
-    "proof_of_check": lambda e, p, _: proof_of_check(e, p),
-    "quarantine": lambda e, p, _: quarantines(e, p),
-    "pulls": lambda e, p, _: pulls(e, p),
-}
-"""Reports by the name in their address. Accountings of disclosures are of one client and not among them."""
+ACCOUNTINGS = tuple(code for code, offer in REPORTS.items() if offer.needs_client)
+"""Reports about one client, by their codes."""
 
-WHOLE_LOG = frozenset({"proof_of_check", "quarantine", "pulls"})
-"""Reports about feeds: counts without clients, the same for every officer."""
 
-FORMATS = {"csv": to_csv, "json": to_json, "text": to_text}
+def on_offer(org: OrgId | None) -> tuple[str, ...]:
+    """Reports that need no client, for this officer."""
+    return tuple(c for c, offer in REPORTS.items() if not offer.needs_client and not (org and offer.whole_only))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ def search_booking(engine: Engine, number: str, agency: str | None, org: OrgId |
     found = explain(engine, number.strip(), agency)
     if org is not None:
         with engine.database.read() as conn:
-            found = _of_org(found, _clients_of(conn, org))
+            found = _of_org(found, clients_of(conn, org))
     _look(engine, by, screen="explain", booking=found.booking)
     return found
 
@@ -112,23 +98,16 @@ def search_client(engine: Engine, number: str, org: OrgId, by: str) -> ClientFil
         )
 
 
-def report(engine: Engine, name: str, org: OrgId | None, by: str, period: Period = ALWAYS) -> Table:
-    """One of REPORTS, cut to what concerns the organisation. The look is in the log."""
-    with engine.database.read() as conn:
-        known = list(_concerning(conn, entries(conn), None if name in WHOLE_LOG else org))
-    table = REPORTS[name](known, period, engine.clock())
-    _look(engine, by, rows=len(table.rows))
-    return table
+def report(engine: Engine, name: str, org: OrgId | None, by: str, period: Period = ALWAYS) -> Made:
+    """A report of the catalogue, cut to what concerns the organisation. The look is in the log."""
+    made = reports.produce(engine, Wish(name, by, since=period.since, as_of=period.until, whose=org))
+    _look(engine, by, rows=len(made.table.rows))
+    return made
 
 
-def export(engine: Engine, table: Table, form: str, by: str, client_ref: str | None = None) -> str:
-    """The report as a file's text; who took it and its hash are in the log before it is given."""
-    now = engine.clock()
-    with engine.database.write() as conn:
-        source = Provenance(by, now, engine.audit.origin, engine.audit.head(conn))
-        content = FORMATS[form](table, source)
-        engine.audit.append(conn, [export_leaf(table, form, by, content.encode(), client_ref)], now)
-    return content
+def accounting_of(engine: Engine, name: str, number: str, org: OrgId, *, officer_of: OrgId | None, by: str) -> Made:
+    """One of ACCOUNTINGS about a client, by their number. Raises Refuse for a client whom nobody knows."""
+    return reports.produce(engine, Wish(name, by, client=number, org=org, whose=officer_of))
 
 
 class NotToSign(Refuse):
@@ -138,7 +117,7 @@ class NotToSign(Refuse):
 def sign_break_glass(engine: Engine, position: int, outcome: str, org: OrgId | None, by: str) -> None:
     """Review the emergency access at this place in the log: `justified` or `not_justified`, never one's own."""
     with engine.database.write() as conn:
-        found = list(_concerning(conn, entries(conn, kinds={Kind.BREAK_GLASS}, start=position, stop=position + 1), org))
+        found = list(concerning(conn, entries(conn, kinds={Kind.BREAK_GLASS}, start=position, stop=position + 1), org))
         if not found or found[0].leaf.kind is not Kind.BREAK_GLASS or text(found[0], "by") == by:
             raise NotToSign("there is no emergency access here that you may review")
         signed = leaf(Kind.BREAK_GLASS_REVIEW, declaration=text(found[0], "declaration"), by=by, outcome=outcome)
@@ -156,23 +135,6 @@ def staff_names(engine: Engine) -> dict[str, str]:
     """Names of staff by id: they are not clients, and may stand on a page."""
     with engine.database.read() as conn:
         return {str(s): m.name for s, m in staff.everyone(conn).items()}
-
-
-def _clients_of(conn: Connection, org: OrgId) -> frozenset[str]:
-    return frozenset(conn.execute(select(client.c.ref).where(client.c.org == org)).scalars())
-
-
-def _concerning(conn: Connection, known: Iterable[Entry], org: OrgId | None) -> Iterator[Entry]:
-    """Entries about the organisation's clients, or, where no client is named, about its staff."""
-    if org is None:
-        yield from known
-        return
-    ours = _clients_of(conn, org)
-    people = {str(s) for s, m in staff.everyone(conn).items() if m.org == org}
-    for entry in known:
-        named = text(entry, "client")
-        if named in ours if named else people & {text(entry, "by"), text(entry, "recipient")}:
-            yield entry
 
 
 def rules(engine: Engine) -> Sequence[Any]:
