@@ -72,18 +72,22 @@ class FolderSink:
         return Checkpoint.parse(Note.parse(path.read_text("utf-8")).text) if path.exists() else None
 
     def _write(self, name: str, note: str) -> None:
-        """Whole or not at all: a reader never sees half a note."""
-        part = self.folder / f".{name}.part"
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.folder / name)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self.folder / name, note.encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Whole or not at all, and on the disk: a reader never sees half a note."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def publish(

@@ -138,6 +138,19 @@ class WitnessSettings(Section):
         return self
 
 
+class TimestampSettings(Section):
+    """An RFC 3161 authority that states when a checkpoint existed."""
+
+    url: str = Field("", pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)[:/].*)?$", description="empty: none")
+    authority: Path | None = Field(None, description="PEM of the certificates it is known by")
+
+    @model_validator(mode="after")
+    def _it_is_known(self) -> TimestampSettings:
+        if self.url and self.authority is None:
+            raise ValueError("audit.timestamp.authority is needed to check what the authority signs")
+        return self
+
+
 class AuditSettings(Section):
     origin: str = Field("warmlink.example/audit", min_length=3, description="name of this log in its checkpoints")
     signing_key: Path = Field(Path("keys/audit.key"), description="Ed25519 key that signs checkpoints")
@@ -146,6 +159,7 @@ class AuditSettings(Section):
     web: WebSinkSettings = WebSinkSettings()
     sftp: SftpSinkSettings = SftpSinkSettings()
     witness: WitnessSettings = WitnessSettings()
+    timestamp: TimestampSettings = TimestampSettings()
     match_window_days: int = Field(30, ge=1, le=3650, description="how long an ended stay of no known client is kept")
     retention_years: int = Field(6, ge=6, le=100, description="how long content is kept (45 CFR 164.316: six years)")
 

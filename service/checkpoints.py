@@ -8,14 +8,18 @@ from pathlib import PurePosixPath
 
 import httpx2
 
+from audit.checkpoint import Checkpoint, latest
 from audit.cosigner import Cosigner
 from audit.http_sink import HttpSink
-from audit.note import VerifierKey
-from audit.publish import FolderSink, Sink, publish
+from audit.leaves import Kind, leaf
+from audit.note import Note, VerifierKey
+from audit.publish import FolderSink, Sink, publish, write_whole
 from audit.sftp_sink import SftpSink
-from config import ConfigError, Settings
+from audit.timestamp import TimestampAuthority
+from config import ConfigError, Retry, Settings
 from service.engine import Engine
 from service.keys import checkpoint_keys, checkpoint_signer
+from service.logs import error_code
 
 _TIMEOUT = 30.0
 
@@ -24,7 +28,7 @@ def publish_now(engine: Engine) -> list[int]:
     """Sign what is new and take it everywhere. Gives the sizes. Raises the errors of `audit.publish.publish`."""
     settings = engine.settings
     with places(settings) as (sinks, witness):
-        return publish(
+        sizes = publish(
             engine.database,
             engine.audit,
             checkpoint_signer(settings),
@@ -33,6 +37,38 @@ def publish_now(engine: Engine) -> list[int]:
             retired=checkpoint_keys(settings)[1:],
             witness=witness,
         )
+    if sizes and settings.audit.timestamp.url:
+        _stamp(engine)
+    return sizes
+
+
+def _stamp(engine: Engine) -> None:
+    """Have the newest checkpoint stamped. An authority that does not answer stops nothing: the next stamp covers this one too."""
+    wanted = engine.settings.audit.timestamp
+    with engine.database.read() as conn:
+        note = latest(conn) or ""
+    head = Checkpoint.parse(Note.parse(note).text)
+    try:
+        with httpx2.Client(timeout=_TIMEOUT) as client:
+            stamp = TimestampAuthority(wanted.url, client, authority_of(engine.settings)).stamp(note.encode())
+    except Retry as fault:
+        engine.log.error("checkpoint.unstamped", error=error_code(fault))
+        return
+    write_whole(engine.settings.at(engine.settings.audit.checkpoints) / f"{head.size:012d}.tsr", stamp)
+    stated = leaf(Kind.CHECKPOINT_PUBLISHED, size=head.size, root=head.root.hex(), sink="timestamp")
+    with engine.database.write() as conn:
+        engine.audit.append(conn, [stated], engine.clock())
+
+
+def authority_of(settings: Settings) -> bytes:
+    """The certificates that the timestamp authority is known by. Raises ConfigError."""
+    path = settings.audit.timestamp.authority
+    if path is None:
+        raise ConfigError("audit.timestamp.authority is needed to check a timestamp")
+    try:
+        return settings.at(path).read_bytes()
+    except OSError as fault:
+        raise ConfigError(f"audit.timestamp.authority: {path.name} cannot be read: {fault.strerror}") from fault
 
 
 def place_names(settings: Settings) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from audit.export import consistency_file, entry_line, inclusion_file
+from audit.timestamp import stamped_at
 from audit.verify import verify_database
 from config import Refuse
 from service import checkpoints, reports, reproduction
@@ -24,6 +26,7 @@ from service.cli.common import (
     settings_of,
     when,
 )
+from service.engine import Engine
 from service.keys import checkpoint_keys, checkpoint_signer
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log of every decision.")
@@ -41,9 +44,13 @@ def verify(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every entry, the signed checkpoints and, with an anchor, that the log was not replaced as a whole."""
+    """Check every entry, the signed checkpoints and, with an anchor, that the log was not replaced as a whole.
+
+    A timestamp beside the anchor (the same name, ending in .tsr) is checked too, where its authority is configured.
+    """
     with engine_of(config) as engine:
         note = _note(anchor) if anchor else None
+        stamped = _stamped(engine, anchor) if anchor else None
         with engine.database.read() as conn:
             found = verify_database(conn, engine.settings.audit.origin, checkpoint_keys(engine.settings), note)
     if as_json:
@@ -52,6 +59,8 @@ def verify(
         out.print(
             f"[{'green' if found.good else 'bold red'}]{'intact' if found.good else 'NOT INTACT'}:[/] {found.words}"
         )
+        if stamped is not None:
+            out.print(f"The anchor existed at {when(stamped)}, says the timestamp authority.", soft_wrap=True)
     if not found.good:
         raise typer.Exit(78)
 
@@ -139,6 +148,13 @@ def reproduce(
             out.print(f"  {difference}", markup=False, soft_wrap=True)
     if not remade.found.same:
         raise typer.Exit(78)
+
+
+def _stamped(engine: Engine, anchor: Path) -> datetime | None:
+    stamp = anchor.with_suffix(".tsr")
+    if not stamp.exists() or engine.settings.audit.timestamp.authority is None:
+        return None
+    return stamped_at(anchor.read_bytes(), stamp.read_bytes(), checkpoints.authority_of(engine.settings))
 
 
 def _note(path: Path) -> str:
