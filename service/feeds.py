@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,16 @@ def configured(settings: Settings) -> Settings:
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise ConfigError(f"feeds: {', '.join(twice)} is defined twice, in the configuration or in a feed file")
+    _one_roster_each(found)
     return settings.model_copy(update={"feeds": found})
+
+
+def _one_roster_each(found: Sequence[FeedSettings]) -> None:
+    """A roster is everybody its organisation has: two of them would discharge each other's clients, turn by turn."""
+    orgs = [feed.org for feed in found if feed.kind == "roster" and feed.org]
+    twice = sorted({org for org in orgs if orgs.count(org) > 1})
+    if twice:
+        raise ConfigError(f"feeds: {', '.join(twice)} has two rosters; make one of them, or two organisations")
 
 
 def settings_of(file: Path) -> FeedSettings:

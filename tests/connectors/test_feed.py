@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import socket
 import ssl
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors import (
     FhirSearch,
@@ -28,6 +24,7 @@ from connectors import (
 )
 from connectors.feed import MllpFeed
 from tests.connectors.feeding import NOW
+from tests.connectors.servers import certificate
 
 FOLDER = "id: jail\nmapping: jms_export\ntransport: {type: folder, path: %s, pattern: '*.csv', settle_seconds: 0}\n"
 
@@ -109,7 +106,7 @@ def test_a_form_of_consents_is_checked(form: str) -> None:
 
 
 def test_hl7_over_tls_with_a_certificate_of_the_sender(tmp_path: Path) -> None:
-    ours, theirs = _certificate(tmp_path / "ours.pem"), _certificate(tmp_path / "theirs.pem")
+    ours, theirs = certificate(tmp_path / "ours.pem"), certificate(tmp_path / "theirs.pem")
     settings = MllpFeed(port=0, certificate=ours, client_ca_file=theirs).settings()
     kept: list[bytes] = []
     listener = MllpListener(settings, lambda delivery: kept.append(delivery.content), clock=lambda: NOW)
@@ -141,24 +138,3 @@ def _answer(port: int, context: ssl.SSLContext) -> bytes:
 def test_hl7_beyond_this_machine_needs_tls() -> None:
     with pytest.raises(ValueError, match="TLS"):
         MllpFeed(host="192.0.2.1").settings()
-
-
-def _certificate(path: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    today = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(days=1))
-        .not_valid_after(today + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
-    return path

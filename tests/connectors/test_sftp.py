@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
-from collections.abc import Awaitable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,72 +11,13 @@ import asyncssh
 import pytest
 
 from connectors import FeedMalformed, FeedRejected, FeedUnavailable, SftpDrop
-
-
-@dataclass
-class Server:
-    """What the server has, and how it misbehaves."""
-
-    root: Path
-    port: int = 0
-    host_key: str = ""
-    client_key: str = ""
-    break_after: list[int] = field(default_factory=list)
-    """For each connection to come, after how many reads it breaks."""
-    sessions: int = 0
-    offsets: list[int] = field(default_factory=list)
-
-
-class _Files(asyncssh.SFTPServer):
-    state: Server
-
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
-        self.state.sessions += 1
-        self._left = self.state.break_after.pop(0) if self.state.break_after else 1 << 30
-        self._connection = channel.get_connection()
-        super().__init__(channel, chroot=os.fsencode(self.state.root))
-
-    def read(self, file_obj: object, offset: int, size: int) -> bytes | Awaitable[bytes]:
-        self._left -= 1
-        if self._left < 0:
-            self._connection.abort()
-            raise ConnectionResetError
-        self.state.offsets.append(offset)
-        return super().read(file_obj, offset, size)
+from tests.connectors.servers import Server, sftp_server
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    root = tmp_path / "root"
-    (root / "out").mkdir(parents=True)
-    host, ours = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
-    state = Server(root, host_key=host.export_public_key().decode(), client_key=ours.export_private_key().decode())
-    files = type("Files", (_Files,), {"state": state})
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    async def listen() -> asyncssh.SSHAcceptor:
-        return await asyncssh.listen(
-            "127.0.0.1",
-            0,
-            server_host_keys=[host],
-            authorized_client_keys=asyncssh.import_authorized_keys(ours.export_public_key().decode()),
-            sftp_factory=files,
-        )
-
-    acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result()
-    state.port = acceptor.get_port()
-    yield state
-
-    async def close() -> None:
-        acceptor.close()
-        await acceptor.wait_closed()
-
-    asyncio.run_coroutine_threadsafe(close(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with sftp_server(tmp_path / "root") as state:
+        yield state
 
 
 def drop(server: Server, **settings: object) -> SftpDrop:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -27,45 +25,15 @@ from connectors import (
 )
 from records import FeedId, OrgId, RosterEntry
 from tests.connectors.feeding import NOW
+from tests.connectors.servers import Answer, Source, web_server
 
-Answer = tuple[int, dict[str, str], bytes]
 Sample = Callable[[str], bytes]
-
-
-@dataclass
-class Source:
-    """A jail's server: what it answers, what it was asked."""
-
-    base: str = ""
-    answer: Callable[[str, int], Answer] = lambda _path, _count: (404, {}, b"")
-    asked: list[str] = field(default_factory=list)
 
 
 @pytest.fixture
 def source() -> Iterator[Source]:
-    state = Source()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked.append(self.path)
-            status, headers, body = state.answer(self.path, len(state.asked))
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: object) -> None:
-            """Silent: a server's log would hold the query."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    state.base = f"http://127.0.0.1:{server.server_port}"
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with web_server() as state:
+        yield state
 
 
 def client() -> httpx2.Client:

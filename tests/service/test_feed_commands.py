@@ -400,3 +400,10 @@ def test_the_files_that_feed_add_writes_can_be_read(site: Installation) -> None:
     }
     file = feed_commands.add(site.engine.settings, "north", {"mapping": "jms_export", "transport": transport})
     assert yaml.safe_load(file.read_text("utf-8"))["transport"] == transport
+
+
+def test_two_rosters_of_one_organisation_would_discharge_each_others_clients(site: Installation) -> None:
+    described = (READY / "common_roster.yaml").read_text("utf-8")
+    transport = {"type": "folder", "path": "feeds/more"}
+    with pytest.raises(ConfigError, match="river-bh has two rosters"):
+        describe(site, "more", transport, described, kind="roster", org="river-bh")
