@@ -52,17 +52,28 @@ def settled_on_postgres(tmp_path_factory: pytest.TempPathFactory, hasty_postgres
 @pytest.fixture(params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     """A small installation of its own, once on each database, two minutes after its people were entered."""
-    home = tmp_path / "home"
     if request.param == "sqlite":
-        shutil.copytree(request.getfixturevalue("settled"), home)
+        shutil.copytree(request.getfixturevalue("settled"), tmp_path / "home")
     else:
-        template, server, name = request.getfixturevalue("settled_on_postgres")
-        own = f"site_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
-        _create(server, own, template=name)
-        shutil.copytree(template, home)
-        _point_at(home, _url(server, name), _url(server, own))
-    with later(home) as installation:
+        _copy_on_postgres(request.getfixturevalue("settled_on_postgres"), tmp_path)
+    with later(tmp_path / "home") as installation:
         yield installation
+
+
+@pytest.fixture
+def postgres_site(settled_on_postgres: tuple[Path, str, str], tmp_path: Path) -> Iterator[Installation]:
+    """The same on PostgreSQL only, for what is tested on SQLite elsewhere."""
+    _copy_on_postgres(settled_on_postgres, tmp_path)
+    with later(tmp_path / "home") as installation:
+        yield installation
+
+
+def _copy_on_postgres(settled: tuple[Path, str, str], tmp_path: Path) -> None:
+    template, server, name = settled
+    own = f"site_{tmp_path.parent.name}_{tmp_path.name}".replace("-", "_").lower()[-60:]
+    _create(server, own, template=name)
+    shutil.copytree(template, tmp_path / "home")
+    _point_at(tmp_path / "home", _url(server, name), _url(server, own))
 
 
 @pytest.fixture
