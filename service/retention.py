@@ -83,6 +83,7 @@ def run(engine: Engine, by: str | None = None, *, rehearse: bool = False) -> Pur
     if not rehearse:
         done.days, done.carried = fading.fade(engine, by)
         fading.bury_all(engine)
+    if not rehearse and (due or done.days):
         purges.sweep(engine.database)
     return done
 

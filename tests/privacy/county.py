@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -136,6 +136,8 @@ class County:
     now: datetime = START
     frames: dict[str, set[int]] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    busy: bool = False
+    """Free slots of the jail are filled with made-up bookings, as in production. Where that is not the question they stay free: a session costs time."""
 
     @classmethod
     def of(cls, rosters: Mapping[str, Clients], **changed: Any) -> County:
@@ -172,6 +174,7 @@ class County:
     def tick(self) -> None:
         """One tick of everybody who is not silent."""
         self.now += TICK
+        self.jail.slots = 1 if self.busy or self.jail.queue else 0
         if "jail" not in self.silent:
             frame = self.jail.tick(self.now)
             reply = self.unit.jail_tick(frame, self.now)
@@ -193,6 +196,14 @@ class County:
     def run(self, ticks: int = 8) -> None:
         for _ in range(ticks):
             self.tick()
+
+    def run_until(self, condition: Callable[[], object], most: int = 40) -> None:
+        """Tick until the condition holds. Raises TimeoutError."""
+        for _ in range(most):
+            if condition():
+                return
+            self.tick()
+        raise TimeoutError("what was waited for did not happen")
 
     def received(self, provider: str) -> list[tuple[str, str, str]]:
         """Booking number, client and verdict of what a provider was given."""

@@ -46,7 +46,9 @@ def loot(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loo
         writer = csv.DictWriter(target, reader.fieldnames or ())
         writer.writeheader()
         writer.writerows(rows)
-    bookings = shared / "us_variety_small" / "bookings.csv"
+    bookings = folder / "bookings.csv"
+    listed = (shared / "us_variety_small" / "bookings.csv").read_text("utf-8").splitlines(keepends=True)
+    bookings.write_text("".join(listed[:151]), "utf-8")
     with installation(roster, folder / "home", Drbg()) as engine:
         log = write_ahead_log(folder / "home")
         (folder / "stolen").mkdir()
@@ -65,7 +67,7 @@ def runs(loot: Loot) -> Runs:
 
 
 def test_no_run_of_an_open_encoding_lies_in_any_file(loot: Loot, runs: Runs) -> None:
-    files = [f for f in all_files(loot.home, loot.stolen) if "keys" not in f.parts]
+    files = all_files(loot.stolen)  # with the home as it lay there, the shelf of keys left out as every backup must
     assert {"warmlink.db", "warmlink.db-wal", "backup.db"} <= {f.name for f in files}
     assert any(f.suffix == ".sealed" for f in files)
     assert len(runs) > 100_000
