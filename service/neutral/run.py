@@ -12,13 +12,13 @@ from threading import Event
 
 from alerts.keys import PrivateKey, Signer
 from config import Refuse, Retry, TellPerson, load
-from connectors import Cursor, Pull
+from connectors import FeedMalformed, Pull, RowFault
 from consent import load_rulebook
 from matcher import LinkageKey, default_model
 from records import BookingEvent
 from service.dispatch import Dispatcher
 from service.engine import Clock, open_engine
-from service.feeds import connector
+from service.feeds import connector, place
 from service.neutral.alarms import Alarm, AlarmKind, Sound
 from service.neutral.caseload import EngineCaseload
 from service.neutral.frames import Sequence
@@ -189,13 +189,15 @@ class _Periodic:
 
 
 class JailFeeds:
-    """The jail's files, one delivery at a time: it is acknowledged once the unit took every booking of it."""
+    """The jail's files, one delivery at a time: it is done with once the unit took every booking of it, and then it is removed.
+
+    The jail has its own exports elsewhere; here they would be a growing store of names in plain text.
+    """
 
     def __init__(self, settings: JailSettings, environment: Mapping[str, str]) -> None:
         self._settings = load(settings.at(settings.installation), environment)
-        self._state = settings.at(settings.cursors)
+        self._feeds = [feed for feed in self._settings.feeds if feed.kind == "bookings"]
         self._pull: Pull | None = None
-        self._feed = ""
 
     def fill(self, edge: JailEdge, clock: Clock, sound: Sound) -> None:
         """Put the next delivery's bookings into the empty queue."""
@@ -204,23 +206,34 @@ class JailFeeds:
         if self._pull is not None:
             self._pull.acknowledge()
             self._pull = None
-        for feed in self._settings.feeds:
-            if feed.kind != "bookings":
-                continue
-            for pull in connector(self._settings, feed).pull(self._cursor(feed.id), clock()):
-                pull.check()
-                self._queue(edge, pull, clock, sound)
-                self._pull, self._feed = pull, feed.id
-                return
+        for feed in self._feeds:
+            remove_read(place(self._settings, feed))
+            for pull in connector(self._settings, feed).pull(None, clock()):
+                if self._queued(edge, pull, clock, sound):
+                    self._pull = pull
+                    return
 
-    def _queue(self, edge: JailEdge, pull: Pull, clock: Clock, sound: Sound) -> None:
-        nameless = [item for item in pull.items() if isinstance(item, BookingEvent) and not edge.put(item)]
-        if nameless:
+    def _queued(self, edge: JailEdge, pull: Pull, clock: Clock, sound: Sound) -> bool:
+        """Whether the delivery can be read. One that cannot is set aside for a person, and does not hold up the next."""
+        try:
+            pull.check()
+            items = list(pull.items())
+        except FeedMalformed as fault:
+            pull.refuse(str(fault))
+            sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "refused_file"))
+            return False
+        if any(isinstance(item, RowFault) for item in items):
+            sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "refused_rows"))
+        if [item for item in items if isinstance(item, BookingEvent) and not edge.put(item)]:
             sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "nameless"))
+        return True
 
-    def _cursor(self, feed: str) -> Cursor | None:
-        del feed  # a folder moves what was acknowledged; other transports keep their place in the service's own store
-        return None
+
+def remove_read(drop: Path) -> None:
+    """Remove what was read out of a drop folder. What a killed process left there goes at the next look."""
+    done = drop / "done"
+    for file in sorted(done.iterdir()) if done.is_dir() else ():
+        file.unlink(missing_ok=True)
 
 
 def _read_state(path: Path) -> dict[str, int]:

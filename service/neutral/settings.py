@@ -80,7 +80,6 @@ class _Edge(_Party):
 
 
 class JailSettings(_Edge):
-    cursors: Path = Path("jail.state")
     providers: tuple[Provider, ...]
 
 
