@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ path = "feeds/jail"
 mapping = "common_bookings"
 """
 TICK = 2.0
+FIRST_USER = 61000
+"""Users that no machine has: each party gets a number of its own from here on."""
 
 
 @dataclass
@@ -103,6 +106,10 @@ class Network:
     def inside(self, party: str) -> list[str]:
         return ["ip", "netns", "exec", f"{self._lead}{party}"] if self.apart else []
 
+    def user(self, party: str) -> int | None:
+        """Each party's own user of the machine; None where everybody is the one who runs the tests."""
+        return FIRST_USER + zlib.crc32(party.encode()) % 1000 if self.apart else None
+
     def build(self, edges: Sequence[str]) -> None:
         if not self.apart:
             return
@@ -123,13 +130,20 @@ class Network:
             subprocess.run(["ip", "netns", "del", f"{self._lead}{party}"], check=False, capture_output=True)
 
 
+def as_user(user: int | None) -> list[str]:
+    """Run what follows as this user, in no group and without any capability."""
+    if user is None:
+        return []
+    return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", "--bounding-set", "-all"]
+
+
 def _ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
 def can_be_apart() -> bool:
-    """Whether this process may make network namespaces."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
+    """Whether this process may make network namespaces and be other users."""
+    if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("setpriv") is None:
         return False
     name = f"wltry{os.getpid()}"
     made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode == 0
@@ -171,6 +185,28 @@ class Parties:
             seal.save(self.home(name) / "seal.jwk")
             (self.home("jail") / f"{name}.seal.jwk").write_text(json.dumps(dict(seal.public.jwk)))
         self._configure()
+        for party in signers:
+            self._give(party)
+
+    def _give(self, party: str) -> None:
+        """The party's folder and all that is in it belong to its own user, and are for nobody else."""
+        user, home = self.network.user(party), self.home(party)
+        if user is not None:
+            for path in (home, *home.rglob("*")):
+                os.chown(path, user, user)
+
+    def drop(self, party: str, name: str, text: str) -> None:
+        """A file in a party's feed folder, as its own user would put it there."""
+        part = self.home(party) / "feeds" / f".{name}"
+        part.write_text(text)
+        if (user := self.network.user(party)) is not None:
+            os.chown(part, user, user)
+        part.rename(self.home(party) / "feeds" / party / name)
+
+    def may_read(self, reader: str, path: Path) -> bool:
+        """Whether a party's user can read a file."""
+        command = [*as_user(self.network.user(reader)), "cat", str(path)]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     def _provider(self, name: str, home: Path) -> None:
         """A provider's installation with its roster, one clinician and her key."""
@@ -215,12 +251,17 @@ class Parties:
         how = {"unit": ["unit", "unit.toml"], "jail": ["edge", "jail", "edge.toml"]}
         command = how.get(party, ["edge", "provider", "edge.toml"])
         self.processes[party] = self._run(
-            party, ["-c", "from service.cli import main; main()", *command], self.home(party)
+            party,
+            ["-c", "from service.cli import main; main()", *command],
+            self.home(party),
+            self.network.user(party),
         )
 
-    def _run(self, party: str, arguments: Sequence[str], home: Path) -> subprocess.Popen[bytes]:
+    def _run(
+        self, party: str, arguments: Sequence[str], home: Path, user: int | None = None
+    ) -> subprocess.Popen[bytes]:
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        command = [*self.network.inside(party), sys.executable, *arguments]
+        command = [*self.network.inside(party), *as_user(user), sys.executable, *arguments]
         with (home / "output.log").open("wb") as log:
             return subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
 
@@ -273,5 +314,5 @@ def memory(pid: int) -> Iterator[bytes]:
 
 
 def process_of(started: subprocess.Popen[bytes]) -> int:
-    """`ip netns exec` replaces itself by the program: the process is the one that was started."""
+    """`ip netns exec` and `setpriv` replace themselves by the program: the process is the one that was started."""
     return started.pid

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,6 +18,7 @@ from service import reading
 from service.engine import open_engine
 from service.setup import CONFIG_NAME
 from store.keys import format_master
+from tests.privacy.disk import all_files, files_with
 from tests.privacy.parties import Network, Parties, can_be_apart, memory, process_of, wait_for
 
 LINKAGE = sha256(b"the linkage key of this test").digest()
@@ -48,23 +50,29 @@ def _bookings() -> str:
 
 
 @pytest.fixture(scope="module")
-def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Parties, Path]]:
+def ground() -> Iterator[Path]:
+    """A folder through which every user may pass: pytest's own are for one user only."""
+    with TemporaryDirectory(prefix="county-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def after(ground: Path) -> Iterator[tuple[Parties, Path]]:
     """The county after a client of both providers was booked, still running, with everything that passed the unit."""
     apart = can_be_apart()
     network = Network(apart, "10.91.7.1" if apart else "127.0.0.1", 18443)
     edges = ("jail", "north", "south")
-    parties = Parties(
-        tmp_path_factory.mktemp("county"), network, LINKAGE, {"north": _roster("N"), "south": _roster("S")}
-    )
+    parties = Parties(ground, network, LINKAGE, {"north": _roster("N"), "south": _roster("S")})
     parties.prepare()
     network.build(edges)
     try:
         if not apart:
-            pytest.skip("capturing packets and namespaces need root")
+            pytest.skip("capturing packets, namespaces and other users need root")
         with parties.capture() as packets:
             for party in ("unit", "north", "south", "jail"):
                 parties.start(party)
-            (parties.home("jail") / "feeds" / "jail" / "today.csv").write_text(_bookings())
+            parties.drop("jail", "today.csv", _bookings())
             wait_for(lambda: all(_alerts(parties, name) for name in ("north", "south")))
             yield parties, packets
     finally:
@@ -91,6 +99,34 @@ def test_each_provider_clinician_reads_her_alert(after: tuple[Parties, Path]) ->
         assert "BK77" in said
         assert LAST in said  # as her own system writes the name
     assert [a for p in ("unit", "jail", "north", "south") for a in parties.alarms(p) if a["kind"] != "not_sent"] == []
+
+
+def test_no_party_can_read_anothers_store_or_memory(after: tuple[Parties, Path]) -> None:
+    parties, _ = after
+    stores = {
+        "unit": ["sign.jwk", "unit.state"],
+        "jail": ["linkage.key", "edge.toml"],
+        "north": ["warmlink.db", "linkage.key", "keys/master.key", "keys/shelf.db", "lee.jwk"],
+        "south": ["warmlink.db", "keys/master.key"],
+    }
+    files = {p: [parties.home(p) / name for name in names] for p, names in stores.items()}
+    for party, process in parties.processes.items():
+        status = Path(f"/proc/{process_of(process)}/status").read_text()
+        assert f"Uid:\t{parties.network.user(party)}\t" in status
+        assert "CapEff:\t0000000000000000" in status
+    for reader in parties.processes:
+        assert all(parties.may_read(reader, file) for file in files[reader])
+        others = [file for owner in files if owner != reader for file in files[owner]]
+        images = [Path(f"/proc/{process_of(p)}/environ") for p in parties.processes.values()]  # not even its own
+        assert [file for file in (*others, *images) if parties.may_read(reader, file)] == []
+
+
+def test_no_party_can_leave_a_core_dump(after: tuple[Parties, Path]) -> None:
+    parties, _ = after
+    for process in parties.processes.values():
+        limits = Path(f"/proc/{process_of(process)}/limits").read_text()
+        (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
+        assert core[4:6] == ["0", "0"]
 
 
 def test_the_wire_shows_no_name_and_no_key(after: tuple[Parties, Path]) -> None:
@@ -133,6 +169,17 @@ def test_the_unit_files_hold_no_name_and_no_session(after: tuple[Parties, Path])
         "unit.toml", "unit.state", "output.log", "alarms.jsonl", "sign.jwk", "tls.pem", "tls.key", "authority.pem",
         "unit.pub.jwk", "jail.pub.jwk", "north.pub.jwk", "south.pub.jwk",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("party", ["jail", "north", "south"])
+def test_the_disks_of_jail_and_providers_hold_no_name(after: tuple[Parties, Path], party: str) -> None:
+    """Rosters and bookings came as plain files: nothing of them is left in the clear, in any file of the party."""
+    parties, _ = after
+    files = all_files(parties.home(party))
+    assert len(files) > 8
+    assert {word: files_with(word.encode(), files) for word in NEEDLES} == {word: [] for word in NEEDLES}
+    upper = LAST.upper().encode()
+    assert files_with(upper, files) == []
 
 
 def test_the_jail_keeps_no_trace_of_a_match(after: tuple[Parties, Path]) -> None:
