@@ -89,7 +89,7 @@ def _proceedings(book: RuleBook, at: ProgrammeCase, outcome: Outcome) -> None:
         outcome.refusals.extend(r for r in refused if not r.obligations)
         return
     outcome.refusals.extend(refused)
-    if not any(r.id == "order.subpoena" for r in refused):
+    if not any(r.obligations for r in refused):  # only a subpoena asks for something: that counsel answers it
         outcome.refusals.append(book.rule("legal.nothing"))
 
 

@@ -201,7 +201,8 @@ def no_sufficient_expiry(c: ConsentCase) -> bool:
 
 
 def _only_tpo(c: ConsentCase) -> bool:
-    granting = (p for p in c.consent.provisions if p.type is Says.PERMIT)
+    exceptions = c.consent.provisions if c.consent.base is Says.DENY else ()  # of the root's own type: ignored
+    granting = (p for p in exceptions if p.type is Says.PERMIT)
     named = {*c.consent.purposes, *(w for p in granting for w in p.purposes or ())}
     return bool(named) and named <= _TPO_WORDS
 
