@@ -5,7 +5,7 @@ from matcher.encode import Encoder
 from matcher.errors import BadModel, BadSegment, HeaderMismatch
 from matcher.index import RosterIndex
 from matcher.keys import LinkageKey
-from matcher.link import link
+from matcher.link import Prior, link, link_file
 from matcher.model import Model, default_model
 from matcher.verdict import NO_CONSTRAINTS, BookingLinks, Constraints, FieldLevel, Link, Verdict
 
@@ -23,8 +23,10 @@ __all__ = [
     "Link",
     "LinkageKey",
     "Model",
+    "Prior",
     "RosterIndex",
     "Verdict",
     "default_model",
     "link",
+    "link_file",
 ]

@@ -5,7 +5,7 @@ Key and row share one 64-bit word, so that a pass costs eight bytes per entry an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +67,10 @@ def _split(ranked: U64) -> tuple[I32, I32]:
 
 
 class BlockIndex:
-    """All passes over one roster."""
+    """All passes over one roster. `caps` says, by pass, from which size on a block is skipped."""
 
-    def __init__(self) -> None:
+    def __init__(self, caps: Mapping[str, int]) -> None:
+        self._caps = caps
         self._passes = [_Sorted() for _ in PASSES]
 
     def add(self, blocks: U32, first_row: int) -> None:
@@ -101,7 +102,7 @@ class BlockIndex:
                 found.append((np.zeros(0, np.uint64), PassReport(each.name, 0, 0, 0)))
                 continue
             held.settle()
-            pairs, blocked, dropped = find((held.base, held.overlay), keys, each.cap)
+            pairs, blocked, dropped = find((held.base, held.overlay), keys, self._caps[each.name])
             found.append((pairs, PassReport(each.name, len(pairs), blocked, dropped)))
         return found
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from matcher.batch import I32, Rows, Tables
 from matcher.hashing import U64
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain, Ssn4
+from matcher.model import Model
 
 U8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
-INITIAL_BITS = 20
-"""An initial has one bigram, so never more bits than that; two letters have three."""
 
 
 Filters = tuple[U64, NDArray[np.uint16]]
@@ -99,10 +98,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """Dice similarities from which names are close, or similar."""
+    """Dice similarities from which names are close, or similar, and the most bits that an initial has."""
 
     close: float
     similar: float
+    initial: int
+
+    @classmethod
+    def of(cls, model: Model) -> Cuts:
+        """An initial has one bigram, so never more bits than a bigram sets; two letters have three."""
+        return cls(model.close, model.similar, model.encoding.name_hashes)
 
 
 def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
@@ -113,7 +118,7 @@ def compare(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compared:
     for field in ("first", "middle", "last"):
         levels[FIELD_NUMBER[field]], entry = _names(left, getattr(a, field), right, getattr(b, field), cuts)
         who.append(entry)
-    _swaps((left, a), (right, b), levels, who)
+    _swaps((left, a), (right, b), levels, who, cuts.initial)
     for field in ("suffix", "sex", "phone"):
         levels[FIELD_NUMBER[field]] = _plain(getattr(a, field), getattr(b, field))
     levels[FIELD_NUMBER["dob"]] = _dobs(left.tables.dobs, a.dob, right.tables.dobs, b.dob)
@@ -134,7 +139,7 @@ def _names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple[U8, I32
     both = (x >= 0) & (y >= 0)
     levels = np.where(both, np.uint8(Name.DIFFER), np.uint8(Name.MISSING))
     same = both & (left.name_prints[x, 0] == right.name_prints[y, 0])
-    levels[same] = np.where(left.name_sizes[x[same]] > INITIAL_BITS, np.uint8(Name.EXACT), np.uint8(Name.INITIAL))
+    levels[same] = np.where(left.name_sizes[x[same]] > cuts.initial, np.uint8(Name.EXACT), np.uint8(Name.INITIAL))
     who = y.copy()
     rest = np.flatnonzero(both & ~same)
     if len(rest):
@@ -150,7 +155,7 @@ def _unequal_names(left: View, x: I32, right: View, y: I32, cuts: Cuts) -> tuple
     levels[dice >= cuts.close] = Name.CLOSE
     part, who = _parts(left.name_prints[x], right, y)
     levels[part] = Name.PART
-    short_x, short_y = left.name_sizes[x] <= INITIAL_BITS, right.name_sizes[y] <= INITIAL_BITS
+    short_x, short_y = left.name_sizes[x] <= cuts.initial, right.name_sizes[y] <= cuts.initial
     held = common == np.minimum(left.name_sizes[x], right.name_sizes[y])
     either = short_x | short_y
     levels[_nicknames(left.tables.name_groups, x, right.tables.name_groups, y)] = Name.NICKNAME
@@ -188,14 +193,14 @@ def _nicknames(a: NDArray[np.uint32], x: I32, b: NDArray[np.uint32], y: I32) -> 
     return found
 
 
-def _agrees(left: View, x: I32, right: View, y: I32) -> Bool:
+def _agrees(left: View, x: I32, right: View, y: I32, initial: int) -> Bool:
     """Names that are equal as wholes; false where either is unknown or an initial."""
-    known = (x >= 0) & (y >= 0) & (left.name_sizes[x] > INITIAL_BITS)
+    known = (x >= 0) & (y >= 0) & (left.name_sizes[x] > initial)
     equal: Bool = known & (left.name_prints[x, 0] == right.name_prints[y, 0])
     return equal
 
 
-def _swaps(one: Side, other: Side, levels: U8, who: Sequence[I32]) -> None:
+def _swaps(one: Side, other: Side, levels: U8, who: Sequence[I32], initial: int) -> None:
     """Finds names in each other's field where the straight comparison failed, and corrects levels and entries."""
     (left, a), (right, b) = one, other
     first, middle, last = (FIELD_NUMBER[f] for f in ("first", "middle", "last"))
@@ -205,13 +210,13 @@ def _swaps(one: Side, other: Side, levels: U8, who: Sequence[I32]) -> None:
         return
     x, y = a.take(odd), b.take(odd)
     # First and last exchanged: both must agree crosswise.
-    crossed = _agrees(left, x.first, right, y.last) & _agrees(left, x.last, right, y.first)
+    crossed = _agrees(left, x.first, right, y.last, initial) & _agrees(left, x.last, right, y.first, initial)
     at = odd[crossed]
     levels[first, at] = levels[last, at] = Name.SWAPPED
     who[0][at], who[2][at] = y.last[crossed], y.first[crossed]
     # The middle name stands first on one side: on both, they were exchanged.
-    forward = _agrees(left, x.first, right, y.middle)
-    backward = _agrees(left, x.middle, right, y.first)
+    forward = _agrees(left, x.first, right, y.middle, initial)
+    backward = _agrees(left, x.middle, right, y.first, initial)
     both = forward & backward & ~crossed
     at = odd[both]
     levels[first, at] = levels[middle, at] = Name.SWAPPED

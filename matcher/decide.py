@@ -1,109 +1,15 @@
-"""From weights to verdicts: probability, margin over the next best, and the rules that keep a link from alerting."""
+"""From weights to verdicts: probability, and margin over the next best explanation of a booking."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matcher.levels import FIELDS, Address, Dob, Name, Plain, Ssn4
-from matcher.model import Thresholds
+from matcher.levels import FIELDS, Dob, Name
+from matcher.model import Relatives, Thresholds
+from matcher.rules import Evidence
 from matcher.verdict import Verdict
-
-FIELD_ORDER = {name: i for i, name in enumerate(FIELDS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One candidate of one booking: the level and the bits of each field, in the order of FIELDS."""
-
-    levels: tuple[int, ...]
-    bits: tuple[float, ...]
-
-    @property
-    def weight(self) -> float:
-        return math.fsum(self.bits)
-
-    def evidence(self, field: str) -> float:
-        """Bits of one field."""
-        return self.bits[FIELD_ORDER[field]]
-
-    def level(self, field: str) -> int:
-        return self.levels[FIELD_ORDER[field]]
-
-
-Rule = Callable[[Evidence], bool]
-"""Whether this evidence must not alert by itself, however probable the link."""
-
-_NAME_AGREES = frozenset({Name.EXACT, Name.NICKNAME, Name.PART, Name.CLOSE, Name.SWAPPED})
-
-
-def _identified(e: Evidence) -> bool:
-    """A number of one's own agrees: last four of the SSN, or the phone."""
-    return e.level("ssn4") == Ssn4.EXACT or e.level("phone") == Plain.EXACT
-
-
-def other_first_name(e: Evidence) -> bool:
-    """A twin or sibling shares everything but the first name. Like names count as different where
-    both are common, or where the middle names differ too.
-    """
-    if e.level("ssn4") == Ssn4.EXACT or e.level("middle") == Name.EXACT:
-        return False
-    alike = e.level("first") in {Name.CLOSE, Name.SIMILAR, Name.NICKNAME}
-    other_middle = e.level("middle") in {Name.DIFFER, Name.OTHER_INITIAL}
-    return e.level("first") in {Name.DIFFER, Name.OTHER_INITIAL} or (
-        alike and (other_middle or e.evidence("first") < 0)
-    )
-
-
-def other_birth_date(e: Evidence) -> bool:
-    """Parent and child share name and address; so do namesakes."""
-    return e.level("dob") in {Dob.DIFFER, Dob.OTHER_PARTIAL} and e.level("ssn4") != Ssn4.EXACT
-
-
-def other_generation(e: Evidence) -> bool:
-    """JR and SR are two people."""
-    return e.level("suffix") == Plain.DIFFER and e.level("ssn4") != Ssn4.EXACT
-
-
-def other_ssn(e: Evidence) -> bool:
-    """Somebody who gives a client's name and birth date has another number."""
-    return e.level("ssn4") == Ssn4.DIFFER and e.level("phone") != Plain.EXACT and e.level("address") != Address.STREET
-
-
-def other_sex(e: Evidence) -> bool:
-    """Brother and sister with like names."""
-    return e.level("sex") == Plain.DIFFER and e.level("first") not in {Name.EXACT, Name.NICKNAME}
-
-
-def no_birth_date(e: Evidence) -> bool:
-    """A name alone is shared by many, at one address by parent and child: something of one's own must agree."""
-    if e.level("dob") not in {Dob.MISSING, Dob.PARTIAL, Dob.OTHER_PARTIAL}:
-        return False
-    return not (_identified(e) or e.level("middle") in {Name.EXACT, Name.INITIAL})
-
-
-def too_few_names(e: Evidence) -> bool:
-    """Neither name agrees, or no name was given. Birth date and SSN together outweigh a false name."""
-    if e.level("dob") == Dob.EXACT and e.level("ssn4") == Ssn4.EXACT:
-        return False
-    return e.level("first") not in _NAME_AGREES | {Name.INITIAL} and e.level("last") not in _NAME_AGREES
-
-
-RULES: tuple[Rule, ...] = (
-    other_first_name,
-    other_birth_date,
-    other_generation,
-    other_ssn,
-    other_sex,
-    no_birth_date,
-    too_few_names,
-)
-
-
-def bars(evidence: Evidence) -> tuple[str, ...]:
-    """Names of the rules that keep this evidence from alerting."""
-    return tuple(rule.__name__ for rule in RULES if rule(evidence))
 
 
 def confirmed(e: Evidence) -> tuple[Verdict, tuple[str, ...]]:
@@ -122,41 +28,62 @@ class Standing:
     margin: float
 
 
-RELATIVES = 0.3
-"""Bookings of a client's relatives or namesakes at their address, for each booking of a client."""
-NAMESAKE, TWIN, SHARED_PHONE = 0.05, 0.02, 0.3
-"""Shares of relatives who have the client's first name, birth date, and phone."""
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """Log2 odds, before anything is compared, that a booking is of one given client, or of a relative of that client,
+    against somebody who is neither.
+    """
+
+    client: float
+    relative: float
+
+    @classmethod
+    def of(cls, share: float, clients: int, relatives: Relatives) -> Odds:
+        """For a share of bookings that are of clients.
+
+        Relatives are no clients: their bookings are among the remaining ones, and cannot be more than those.
+        """
+        odds, each = share / (1 - share), math.log2(max(clients, 1))
+        return cls(math.log2(odds) - each, math.log2(min(relatives.share * odds, 1.0)) - each)
 
 
-def relative(e: Evidence) -> float:
+def relative(e: Evidence, relatives: Relatives) -> float:
     """Bits for the explanation that the booking is of a relative of this client, against a stranger.
 
     Surname, address and perhaps phone are shared as if it were the client; first name and birth date only in a
     namesake or twin; middle name, suffix and numbers are a stranger's.
     """
     bits = dict(zip(FIELDS, e.bits, strict=True))
-    total = math.log2(RELATIVES) + bits["last"] + bits["address"] + max(0.0, bits["phone"] + math.log2(SHARED_PHONE))
-    total += max(0.0, bits["first"] + math.log2(NAMESAKE)) + max(0.0, bits["dob"] + math.log2(TWIN))
+    total = bits["last"] + bits["address"] + max(0.0, bits["phone"] + math.log2(relatives.phone))
+    total += max(0.0, bits["first"] + math.log2(relatives.namesake))
+    total += max(0.0, bits["dob"] + math.log2(relatives.twin))
     return total
 
 
-def standings(evidence: Sequence[Evidence], groups: Sequence[int], prior: float, clients: int) -> list[Standing]:
-    """Each candidate against all others, their relatives, and "nobody of ours".
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One candidate of a booking: its evidence, whose record it is, and the odds before comparing."""
 
-    Bayes over the exclusive explanations of one booking: client i with prior `prior / clients` each, a relative of
-    i in proportion, a stranger with `1 - prior`. Candidates of one group are records of one person and do not
-    compete with each other.
+    evidence: Evidence
+    group: int
+    """Candidates of one group are records of one person and do not compete with each other."""
+    before: float
+    """Log2 odds of this client against a stranger."""
+
+
+def standings(claims: Sequence[Claim], odds: Odds, relatives: Relatives) -> list[Standing]:
+    """Each candidate against all others, their relatives, and "nobody of ours": Bayes over the exclusive explanations
+    of one booking.
     """
-    offset = math.log2(prior / (1 - prior) / max(clients, 1))
     best: dict[int, float] = {}
     kin: dict[int, float] = {}
-    for e, group in zip(evidence, groups, strict=True):
-        best[group] = max(best.get(group, -math.inf), e.weight + offset)
-        kin[group] = max(kin.get(group, -math.inf), relative(e) + offset)
+    for each in claims:
+        best[each.group] = max(best.get(each.group, -math.inf), each.evidence.weight + each.before)
+        kin[each.group] = max(kin.get(each.group, -math.inf), relative(each.evidence, relatives) + odds.relative)
     found = []
-    for e, group in zip(evidence, groups, strict=True):
-        rivals = [0.0, *kin.values(), *(w for g, w in best.items() if g != group)]
-        mine = e.weight + offset
+    for each in claims:
+        rivals = [0.0, *kin.values(), *(w for g, w in best.items() if g != each.group)]
+        mine = each.evidence.weight + each.before
         top = max(*rivals, mine)
         share = 2.0 ** (mine - top)
         total = share + math.fsum(2.0 ** (r - top) for r in rivals)

@@ -11,11 +11,8 @@ from matcher.compare import Cuts
 from matcher.index import RosterIndex
 from matcher.kernels import comparison
 from matcher.levels import FIELDS, Address, Dob, Name, Plain, Ssn4
+from matcher.model import Duplicates
 from matcher.score import Scored
-
-WITHIN = 30.0
-"""Bits behind the leader from which a candidate is no rival and its group does not matter."""
-AT_MOST = 8
 
 _AGAINST = frozenset(
     {
@@ -31,14 +28,12 @@ _AGAINST = frozenset(
 def groups(scored: Scored, spans: Sequence[tuple[int, int]], index: RosterIndex) -> NDArray[np.intp]:
     """For each scored pair the position of the first one, within its booking, that is a record of the same person."""
     group = np.arange(len(scored.weight))
-    pairs = [pair for lo, hi in spans if hi - lo > 1 for pair in _rivals(scored, lo, hi)]
+    pairs = [pair for lo, hi in spans if hi - lo > 1 for pair in _rivals(scored, lo, hi, index.model.duplicates)]
     if not pairs:
         return group
     x, y = np.array(pairs).T
     view = index.view()
-    seen = comparison(index.kernel)(
-        view, scored.row[x], view, scored.row[y], Cuts(index.model.close, index.model.similar)
-    )
+    seen = comparison(index.kernel)(view, scored.row[x], view, scored.row[y], Cuts.of(index.model))
     for k, (a, b) in enumerate(pairs):
         apart = index.org_of(int(scored.client[a])) != index.org_of(int(scored.client[b]))
         if same_person(seen.levels[:, k].tolist(), across=apart):
@@ -46,10 +41,10 @@ def groups(scored: Scored, spans: Sequence[tuple[int, int]], index: RosterIndex)
     return group
 
 
-def _rivals(scored: Scored, lo: int, hi: int) -> list[tuple[int, int]]:
+def _rivals(scored: Scored, lo: int, hi: int, looked: Duplicates) -> list[tuple[int, int]]:
     """Pairs among a booking's leading candidates, better one first."""
     order = lo + np.argsort(-scored.weight[lo:hi], kind="stable")
-    near = [int(k) for k in order if scored.weight[k] > scored.weight[order[0]] - WITHIN][:AT_MOST]
+    near = [int(k) for k in order if scored.weight[k] > scored.weight[order[0]] - looked.within][: looked.at_most]
     return [(a, b) for n, a in enumerate(near) for b in near[n + 1 :]]
 
 

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from matcher.batch import I32
-from matcher.compare import INITIAL_BITS, Compared, Cuts, View
+from matcher.compare import Compared, Cuts, View
 from matcher.hashing import U32, U64
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain, Ssn4
 
@@ -66,7 +66,7 @@ def _share_group(a: Any, x: Any, b: Any, y: Any) -> Any:
 
 
 @_jit
-def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> Any:  # noqa: PLR0917 - compiled code takes arrays, not objects
+def _name(x: Any, y: Any, left: Any, right: Any, cuts: Any) -> Any:
     """Level of a pair of names, and the right-hand entry that agreed."""
     if x < 0 or y < 0:
         return N_MISSING, y
@@ -74,10 +74,10 @@ def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> An
     filters_b, prints_b, sizes_b, groups_b, parts_b = right
     size_a, size_b = np.int64(sizes_a[x]), np.int64(sizes_b[y])
     if prints_a[x, 0] == prints_b[y, 0]:
-        return (N_EXACT if size_a > INITIAL_BITS else N_INITIAL), y
+        return (N_EXACT if size_a > cuts[2] else N_INITIAL), y
     common = _common(filters_a, x, filters_b, y)
     dice = 2.0 * common / (float(size_a) + float(size_b))
-    level = N_CLOSE if dice >= close else N_SIMILAR if dice >= similar else N_DIFFER
+    level = N_CLOSE if dice >= cuts[0] else N_SIMILAR if dice >= cuts[1] else N_DIFFER
     who = y
     if prints_a[x, 1] | prints_a[x, 2] | prints_b[y, 1] | prints_b[y, 2]:
         for q in range(3):
@@ -90,14 +90,14 @@ def _name(x: Any, y: Any, left: Any, right: Any, close: Any, similar: Any) -> An
                 break
     if _share_group(groups_a, x, groups_b, y):
         level = N_NICKNAME
-    if size_a <= INITIAL_BITS or size_b <= INITIAL_BITS:
+    if size_a <= cuts[2] or size_b <= cuts[2]:
         level = N_INITIAL if common == min(size_a, size_b) else N_OTHER_INITIAL
     return level, who
 
 
 @_jit
-def _agrees(x: Any, y: Any, left: Any, right: Any) -> Any:
-    return x >= 0 and y >= 0 and left[2][x] > INITIAL_BITS and left[1][x, 0] == right[1][y, 0]
+def _agrees(x: Any, y: Any, left: Any, right: Any, initial: Any) -> Any:
+    return x >= 0 and y >= 0 and left[2][x] > initial and left[1][x, 0] == right[1][y, 0]
 
 
 @_jit
@@ -167,12 +167,12 @@ def _compare(i: Any, j: Any, a: Any, b: Any, left: Any, right: Any, cuts: Any, l
         x, y = i[p], j[p]
         fa, ma, la = a[x, 0], a[x, 1], a[x, 2]
         fb, mb, lb = b[y, 0], b[y, 1], b[y, 2]
-        first, who[0, p] = _name(fa, fb, names_a, names_b, cuts[0], cuts[1])
-        middle, who[1, p] = _name(ma, mb, names_a, names_b, cuts[0], cuts[1])
-        last, who[2, p] = _name(la, lb, names_a, names_b, cuts[0], cuts[1])
+        first, who[0, p] = _name(fa, fb, names_a, names_b, cuts)
+        middle, who[1, p] = _name(ma, mb, names_a, names_b, cuts)
+        last, who[2, p] = _name(la, lb, names_a, names_b, cuts)
         if first in (N_DIFFER, N_SIMILAR, N_MISSING, N_INITIAL, N_OTHER_INITIAL):
-            forward, backward = _agrees(fa, mb, names_a, names_b), _agrees(ma, fb, names_a, names_b)
-            if _agrees(fa, lb, names_a, names_b) and _agrees(la, fb, names_a, names_b):
+            forward, backward = _agrees(fa, mb, names_a, names_b, cuts[2]), _agrees(ma, fb, names_a, names_b, cuts[2])
+            if _agrees(fa, lb, names_a, names_b, cuts[2]) and _agrees(la, fb, names_a, names_b, cuts[2]):
                 first = last = N_SWAPPED
                 who[0, p], who[2, p] = lb, fb
             elif forward and backward:
@@ -200,7 +200,17 @@ def compare_fast(left: View, i: I32, right: View, j: I32, cuts: Cuts) -> Compare
     """The levels of `matcher.compare.compare`, compiled."""
     levels = np.zeros((len(FIELDS), len(i)), np.uint8)
     who = np.zeros((3, len(i)), np.int32)
-    _compare(i, j, left.matrix, right.matrix, _tables(left), _tables(right), (cuts.close, cuts.similar), levels, who)
+    _compare(
+        i,
+        j,
+        left.matrix,
+        right.matrix,
+        _tables(left),
+        _tables(right),
+        (cuts.close, cuts.similar, cuts.initial),
+        levels,
+        who,
+    )
     return Compared(levels, who[0], who[1], who[2])
 
 

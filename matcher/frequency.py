@@ -17,17 +17,11 @@ from numpy.typing import NDArray
 from matcher.batch import I32, Rows, Tables
 from matcher.compare import Cuts, View, compare
 from matcher.levels import FIELD_NUMBER, FIELDS, PARTITIONS
-from matcher.model import Model
+from matcher.model import Chance, Model
 
 F64 = NDArray[np.float64]
 SAMPLE = 200_000
 """Pairs compared to measure u of the levels that do not follow a value's frequency."""
-PSEUDO = 2.0
-"""Agreements that the model's u counts for: a level too rare for the sample keeps the model's order of magnitude."""
-OUTSIDE = 500.0
-"""Weight of a name's commonness class, in clients."""
-UNLISTED = 15
-"""Commonness class of a name that is on no list."""
 
 
 def unseen(counts: NDArray[np.int64]) -> float:
@@ -54,11 +48,16 @@ class NameRarity:
     clients: int
     column: int
     """Which commonness class counts: 0 as a given name, 1 as a surname."""
+    chance: Chance
 
     @classmethod
-    def measure(cls, counts: NDArray[np.int64], classes: NDArray[np.uint8], clients: int, column: int) -> NameRarity:
-        rarity = cls(np.zeros(0), (counts > 1) | (classes[:, column] > 0), unseen(counts), clients, column)
-        return cls(rarity.of(counts, classes), rarity.known, rarity.unseen, clients, column)
+    def measure(
+        cls, counts: NDArray[np.int64], classes: NDArray[np.uint8], clients: int, column: int, chance: Chance
+    ) -> NameRarity:
+        """For counts of clients by table entry, and the entries' commonness classes."""
+        known = (counts > 1) | (classes[:, column] > 0)
+        blank = cls(np.zeros(0), known, unseen(counts), clients, column, chance)
+        return replace(blank, bits=blank.of(counts, classes))
 
     def covering(self, classes: NDArray[np.uint8]) -> NameRarity:
         """The same for a table that has grown since: a name that was not there counts as held once."""
@@ -70,9 +69,9 @@ class NameRarity:
     def of(self, counts: NDArray[np.int64], classes: NDArray[np.uint8]) -> F64:
         """-log2 u of names held by `counts` clients, with the commonness class as prior."""
         listed = classes[:, self.column].astype(np.float64)
-        outside = OUTSIDE * 2.0 ** -np.where(listed > 0, listed, UNLISTED)
-        seen = np.maximum(counts, 1) - 1 + self.unseen * self.clients / (self.clients + OUTSIDE)
-        bits: F64 = -np.log2((seen + outside) / (self.clients + OUTSIDE))
+        outside = self.chance.outside * 2.0 ** -np.where(listed > 0, listed, self.chance.unlisted)
+        seen = np.maximum(counts, 1) - 1 + self.unseen * self.clients / (self.clients + self.chance.outside)
+        bits: F64 = -np.log2((seen + outside) / (self.clients + self.chance.outside))
         return bits
 
     def beside(self, at: I32, classes: NDArray[np.uint8]) -> tuple[F64, NDArray[np.bool_]]:
@@ -142,9 +141,9 @@ class Frequencies:
         clients, names = int(np.count_nonzero(np.diff(person[at]))) + 1, len(tables.name_filters)
         last = _with_parts(_count(rows.last[at], names), tables.name_parts)
         return cls(
-            first=NameRarity.measure(_count(rows.first[at], names), tables.name_classes, clients, 0),
-            middle=NameRarity.measure(_count(rows.middle[at], names), tables.name_classes, clients, 0),
-            last=NameRarity.measure(last, tables.name_classes, clients, 1),
+            first=NameRarity.measure(_count(rows.first[at], names), tables.name_classes, clients, 0, model.chance),
+            middle=NameRarity.measure(_count(rows.middle[at], names), tables.name_classes, clients, 0, model.chance),
+            last=NameRarity.measure(last, tables.name_classes, clients, 1, model.chance),
             dob=-np.log2(chance(_count(rows.dob[at], len(tables.dobs)), clients)),
             phone=ValueRarity.measure(rows.phone[at], clients),
             street=ValueRarity.measure(street_keys(rows, at), clients),
@@ -185,14 +184,14 @@ def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model) -> tup
     i, j = _pairs(len(at))
     i, j = at[i].astype(np.int32), at[j].astype(np.int32)
     apart = person[i] != person[j]
-    seen = compare(view, i[apart], view, j[apart], Cuts(model.close, model.similar)).levels
-    found = []
+    seen = compare(view, i[apart], view, j[apart], Cuts.of(model)).levels
+    found, few = [], model.chance.agreements
     for each in model.fields:
         u = np.array([1.0, *(v.u for v in each.levels)])
         counts = np.bincount(seen[FIELD_NUMBER[each.field]], minlength=len(FIELDS[each.field])).astype(np.float64)
         for part in PARTITIONS[each.field]:
             levels = list(part)
-            u[levels] = (counts[levels] + PSEUDO) / (counts[levels].sum() + PSEUDO / u[levels])
+            u[levels] = (counts[levels] + few) / (counts[levels].sum() + few / u[levels])
             u[levels] /= u[levels].sum()
         found.append(u)
     return tuple(found)

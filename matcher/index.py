@@ -51,7 +51,7 @@ class RosterIndex:
         self._person, self._starts, self._orgs = Column(np.int32), Column(np.int32), Column(np.int32)
         self._org_names: dict[str, int] = {"": 0}
         self._refs = References()
-        self._blocks = BlockIndex()
+        self._blocks = BlockIndex(model.caps)
         self._view: View | None = None
         self._frequencies: Frequencies | None = None
         self._scales: Scales | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -12,13 +12,15 @@ from typing import Literal
 import numpy as np
 
 from matcher.batch import EncodedBatch
-from matcher.decide import Evidence, Standing, bars, confirmed, standings, verdict
+from matcher.decide import Claim, Odds, Standing, confirmed, standings, verdict
 from matcher.duplicates import groups
 from matcher.errors import BadConstraint
 from matcher.index import RosterIndex
 from matcher.levels import FIELDS, label
-from matcher.model import Thresholds
-from matcher.score import Scored, estimate_prior, score
+from matcher.model import Model
+from matcher.prior import HIGHEST_SHARE, NO_REBOOKING, Rebooking, best_weights, estimate_prior
+from matcher.rules import Evidence, bars
+from matcher.score import Scored, nothing_scored, score
 from matcher.verdict import NO_CONSTRAINTS, NO_LINKS, BookingLinks, Constraints, FieldLevel, Link, Verdict
 
 KEPT_BELOW_REVIEW = 3
@@ -40,8 +42,8 @@ def link(
     """One result for each booking, in order.
 
     `persons` gives each booking's person tokens, which `constraints` refer to. `prior` is the share of bookings
-    that are of clients: a number, the model's, or estimated from this batch (then a booking's verdict depends on
-    its batch: good for files, not for a feed).
+    that are of clients: a number, the model's, or estimated from these bookings (then a booking's verdict depends on
+    the others: good for files, not for a feed).
 
     Raises HeaderMismatch where bookings and roster were encoded differently, BadConstraint for a pair that must
     and must not be linked, ValueError where `persons` does not fit the bookings.
@@ -52,17 +54,25 @@ def link(
         raise ValueError(f"{len(persons)} lists of person tokens for {len(bookings)} bookings")
     if not len(index) or not len(bookings):
         return [NO_LINKS] * len(bookings)
-    lowest = _floor_bits(index, 0.5 if prior == "estimate" else _number(prior, index))
-    scored = score(bookings, index, _required(persons, constraints, index), lowest)
-    share = _estimated(scored, index, len(bookings)) if prior == "estimate" else _number(prior, index)
-    ends = np.searchsorted(scored.booking, np.arange(len(bookings) + 1)).tolist()
-    spans = list(pairwise(ends))
-    case = _Case(scored, groups(scored, spans, index).tolist(), index, constraints, share)
-    compared = scored.compared.tolist()
-    return [
-        case.decide(lo, hi, persons[n] if persons else (), compared[n]) if hi > lo else _nothing(compared[n])
-        for n, (lo, hi) in enumerate(spans)
-    ]
+    required = _required(persons, constraints, index)
+    scored = score(bookings, index, required, _floor_bits(index, _highest(prior, index)))
+    known = _Known(index, constraints, *_before([scored], index, prior))
+    return list(known.results(scored, persons))
+
+
+def link_file(batches: Iterable[EncodedBatch], index: RosterIndex, prior: Prior = "estimate") -> Iterator[BookingLinks]:
+    """One result for each booking of a file that is read batch by batch; how it is cut makes no difference.
+
+    Scores all bookings before the first is decided, and keeps no more of them than pairs that may be worth a look.
+    Raises HeaderMismatch as `link` does.
+    """
+    lowest = _floor_bits(index, _highest(prior, index))
+    scored = [score(batch, index, (), lowest) if len(index) else nothing_scored(len(batch)) for batch in batches]
+    if not scored:
+        return
+    known = _Known(index, NO_CONSTRAINTS, *_before(scored, index, prior))
+    for piece in scored:
+        yield from known.results(piece, None)
 
 
 @lru_cache(1024)
@@ -70,14 +80,23 @@ def _nothing(compared: int) -> BookingLinks:
     return BookingLinks(Verdict.NONE, (), compared) if compared else NO_LINKS
 
 
+def _highest(prior: Prior, index: RosterIndex) -> float:
+    """The largest share of bookings of clients that this prior can come to."""
+    return HIGHEST_SHARE if prior == "estimate" else _number(prior, index)
+
+
 def _number(prior: Prior, index: RosterIndex) -> float:
     return float(prior) if isinstance(prior, int | float) else index.model.prior
 
 
-def _estimated(scored: Scored, index: RosterIndex, bookings: int) -> float:
-    best = np.full(bookings, -np.inf)
-    np.maximum.at(best, scored.booking, scored.weight)
-    return estimate_prior(best, index.model.prior, len(index))
+def _before(scored: Sequence[Scored], index: RosterIndex, prior: Prior) -> tuple[float, Rebooking]:
+    """What holds for all bookings before one of them is looked at: the share that is of clients, and how often a
+    client is booked again.
+    """
+    if prior != "estimate":
+        return _number(prior, index), NO_REBOOKING
+    share = min(estimate_prior(best_weights(scored), index.model.prior, len(index)), HIGHEST_SHARE)
+    return share, Rebooking.measure(scored, share, len(index))
 
 
 def _floor_bits(index: RosterIndex, prior: float) -> float:
@@ -100,35 +119,58 @@ def _required(
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class _Known:
+    """What verdicts depend on beside the scored pairs."""
+
+    index: RosterIndex
+    constraints: Constraints
+    share: float
+    rebooking: Rebooking
+
+    def results(self, scored: Scored, persons: Sequence[Sequence[str]] | None) -> Iterator[BookingLinks]:
+        """One result for each booking of a scored batch."""
+        ends = np.searchsorted(scored.booking, np.arange(len(scored.compared) + 1)).tolist()
+        spans = list(pairwise(ends))
+        model = self.index.model
+        odds = Odds.of(self.share, len(self.index), model.relatives)
+        before = (odds.client + self.rebooking.bits(scored)).tolist()
+        case = _Case(scored, groups(scored, spans, self.index).tolist(), before, odds, self.index, self.constraints)
+        for n, ((lo, hi), compared) in enumerate(zip(spans, scored.compared.tolist(), strict=True)):
+            tokens = persons[n] if persons else ()
+            yield case.decide(lo, hi, tokens, compared) if hi > lo else _nothing(compared)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class _Case:
     """A scored batch and what its verdicts depend on."""
 
     scored: Scored
     groups: list[int]
+    before: list[float]
+    odds: Odds
     index: RosterIndex
     constraints: Constraints
-    prior: float
 
     def decide(self, lo: int, hi: int, tokens: Sequence[str], compared: int) -> BookingLinks:
         """The result of the booking whose scored pairs are lo to hi."""
         refs = {k: self.index.ref_of(int(self.scored.client[k])) for k in range(lo, hi)}
         barred = {k for k, ref in refs.items() if any((t, ref) in self.constraints.cannot for t in tokens)}
         order = sorted(refs.keys() - barred, key=lambda k: (-self.scored.weight[k], refs[k]))
-        evidence = [_evidence(self.scored, k) for k in order]
+        model = self.index.model
+        claims = [Claim(_evidence(self.scored, k), self.groups[k], self.before[k]) for k in order]
         links = []
-        standing = standings(evidence, [self.groups[k] for k in order], self.prior, len(self.index))
-        for k, seen, stands in zip(order, evidence, standing, strict=True):
+        for k, claim, stands in zip(order, claims, standings(claims, self.odds, model.relatives), strict=True):
             must = any((t, refs[k]) in self.constraints.must for t in tokens)
-            links.append(_link(seen, refs[k], stands, self.index.model.thresholds, must))
-        return _result(links, self.index.model.thresholds.floor, compared, ("cannot_link",) if barred else ())
+            links.append(_link(claim.evidence, refs[k], stands, model, must))
+        return _result(links, model.thresholds.floor, compared, ("cannot_link",) if barred else ())
 
 
 def _evidence(scored: Scored, k: int) -> Evidence:
     return Evidence(tuple(scored.levels[:, k].tolist()), tuple(scored.bits[:, k].tolist()))
 
 
-def _link(evidence: Evidence, ref: str, standing: Standing, thresholds: Thresholds, must: bool) -> Link:
-    reasons = bars(evidence)
+def _link(evidence: Evidence, ref: str, standing: Standing, model: Model, must: bool) -> Link:
+    reasons, thresholds = bars(evidence, model.rules), model.thresholds
     result = verdict(standing, reasons, thresholds)
     if result is Verdict.REVIEW and not reasons:
         reasons = ("margin",) if standing.probability >= thresholds.alert else ("probability",)

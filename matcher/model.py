@@ -15,8 +15,12 @@ from matcher import normalise
 from matcher.errors import BadModel
 from matcher.levels import FIELDS, PARTITIONS, label
 from matcher.passes import PASSES
+from matcher.rules import RULES
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
+Bits = Annotated[float, Field(ge=0)]
+LOGIC = 2
+"""Version of the comparison and of the decision. Raise it with every change after which a verdict may differ."""
 
 
 class _Strict(BaseModel):
@@ -59,8 +63,50 @@ class Thresholds(_Strict):
     """Bits by which an ALERT must lead every rival."""
 
 
+class Relatives(_Strict):
+    """Relatives and namesakes at a client's address, who share much with the client and are not the client."""
+
+    share: float = Field(gt=0)
+    """Bookings of them, for each booking of a client."""
+    namesake: Probability
+    """How many of them have the client's first name, ..."""
+    twin: Probability
+    """... birth date, ..."""
+    phone: Probability
+    """... and phone."""
+
+
+class Variants(_Strict):
+    """-log2 of the share of a name's variants that is one given variant: four nicknames, 64 one-stroke errors."""
+
+    nickname: Bits
+    close: Bits
+    similar: Bits
+    bonus: Bits
+    """Bits by which a variant that is no known name may exceed its level's average."""
+
+
+class Chance(_Strict):
+    """What stands in for the clients that a roster does not have, where chance agreement is measured in it."""
+
+    outside: float = Field(gt=0)
+    """Weight of a name's commonness class, in clients."""
+    unlisted: int = Field(gt=0)
+    """Commonness class of a name that is on no list."""
+    agreements: float = Field(gt=0)
+    """Agreements that the model's u counts for: a level too rare for the sample keeps the model's order of magnitude."""
+
+
+class Duplicates(_Strict):
+    """Which candidates of one booking are looked at as records of one person."""
+
+    within: Bits
+    """Bits behind the leader from which a candidate is no rival and its group does not matter."""
+    at_most: int = Field(gt=0)
+
+
 class Model(_Strict):
-    """Fields, levels, m and u, prior, thresholds, and the version of the encoding they belong to."""
+    """Everything that decides a verdict beside the two encodings and the roster, and the encoding it belongs to."""
 
     name: str
     encoding: Encoding
@@ -71,6 +117,14 @@ class Model(_Strict):
     """Dice similarities from which two names are close, or similar."""
     fields: tuple[FieldModel, ...]
     thresholds: Thresholds
+    rules: tuple[str, ...]
+    """Which of `matcher.rules` keep a link from alerting."""
+    relatives: Relatives
+    variants: Variants
+    chance: Chance
+    duplicates: Duplicates
+    caps: dict[str, Annotated[int, Field(gt=0)]]
+    """By blocking pass: blocks with more roster rows than this are skipped and reported."""
 
     @model_validator(mode="after")
     def _complete(self) -> Model:
@@ -85,6 +139,10 @@ class Model(_Strict):
                     raise ValueError(f"{each.field}: m of {', '.join(wanted[n - 1] for n in part)} must add up to 1")
         if not self.thresholds.floor <= self.thresholds.review <= self.thresholds.alert:
             raise ValueError("thresholds must rise from floor to review to alert")
+        if unknown := set(self.rules) - RULES.keys():
+            raise ValueError(f"rules: no such rule as {', '.join(sorted(unknown))}; there are {', '.join(RULES)}")
+        if list(self.caps) != [p.name for p in PASSES]:
+            raise ValueError(f"caps must be of {', '.join(p.name for p in PASSES)}, in this order")
         return self
 
     @classmethod
@@ -102,8 +160,8 @@ class Model(_Strict):
 
     @property
     def hash(self) -> str:
-        """Names this model: SHA-256 over its canonical JSON, in hex. Every link carries it."""
-        return _digest(self.model_dump(mode="json"))
+        """Names this model, in hex: SHA-256 over its canonical JSON, the encoding's schema and LOGIC. Every link carries it."""
+        return _digest([self.model_dump(mode="json"), self.schema_hash, LOGIC])
 
     @property
     def schema_hash(self) -> str:

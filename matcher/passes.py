@@ -23,26 +23,26 @@ class Pass:
 
     name: str
     slots: tuple[tuple[str, ...], ...]
-    cap: int
-    """Blocks with more roster rows than this are skipped and reported."""
 
 
 _PAIRS = (("first", "last"), ("formal", "last"), ("first", "part1"), ("first", "part2"))
 
 PASSES: tuple[Pass, ...] = (
-    Pass("dob+name", (("dob", "first"), ("dob", "formal"), ("dob", "last"), ("dob", "part1"), ("dob", "part2")), 500),
-    Pass("dob+initial", (("dob", "head"), ("dob", "tail")), 500),
-    Pass("dob+place", (("dob", "zip"), ("dob", "number")), 200),
+    Pass("dob+name", (("dob", "first"), ("dob", "formal"), ("dob", "last"), ("dob", "part1"), ("dob", "part2"))),
+    Pass("dob+initial", (("dob", "head"), ("dob", "tail"))),
+    Pass("dob+place", (("dob", "zip"), ("dob", "number"), ("dob", "lane"))),
     # A name that more clients share is no evidence by itself; the passes below join it with something else.
-    Pass("first+last", _PAIRS, 40),
-    Pass("first+last+year", tuple((*pair, "year") for pair in _PAIRS), 500),
-    Pass("first+last+day", tuple((*pair, "day") for pair in _PAIRS), 500),
-    Pass("first+last+more", (("first", "last", "mid"), ("first", "last", "zip")), 200),
-    Pass("ssn4+more", (("ssn4", "year"), ("ssn4", "day"), ("ssn4", "first"), ("ssn4", "last")), 500),
-    Pass("phone+initial", (("phone", "head"), ("phone", "tail")), 100),
-    Pass("street+name", (("street", "first"), ("street", "last"), ("street", "year")), 100),
-    Pass("lane+name", (("lane", "first"), ("lane", "last")), 10),
-    Pass("number+zip", (("number", "zip", "head"), ("number", "zip", "tail"), ("number", "zip", "year")), 200),
+    Pass("first+last", _PAIRS),
+    Pass("first+last+year", tuple((*pair, "year") for pair in _PAIRS)),
+    Pass("first+last+day", tuple((*pair, "day") for pair in _PAIRS)),
+    Pass("first+last+more", (("first", "last", "mid"), ("first", "last", "zip"))),
+    # One name misspelt and no date: the other name, the first letter of the misspelt one, and the place.
+    Pass("name+initial+zip", (("last", "head", "zip"), ("first", "tail", "zip"))),
+    Pass("ssn4+more", (("ssn4", "year"), ("ssn4", "day"), ("ssn4", "first"), ("ssn4", "last"))),
+    Pass("phone+initial", (("phone", "head"), ("phone", "tail"))),
+    Pass("street+name", (("street", "first"), ("street", "last"), ("street", "year"))),
+    Pass("lane+name", (("lane", "first"), ("lane", "last"))),
+    Pass("number+zip", (("number", "zip", "head"), ("number", "zip", "tail"), ("number", "zip", "year"))),
 )
 
 SLOTS = sum(len(p.slots) for p in PASSES)

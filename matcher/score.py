@@ -14,6 +14,7 @@ from matcher.compare import U8, Cuts, View
 from matcher.frequency import F64
 from matcher.index import RosterIndex
 from matcher.kernels import comparison
+from matcher.levels import FIELDS
 from matcher.weigh import Scales, weigh
 
 PAIRS_AT_ONCE = 100_000
@@ -72,7 +73,7 @@ def _score_rows(
     left: View, i: I32, index: RosterIndex, j: I32, *, same: I32, scales: Scales, above: float
 ) -> tuple[I32, I32, U8, F64, F64]:
     right = index.view()
-    seen = comparison(index.kernel)(left, i, right, j, Cuts(index.model.close, index.model.similar))
+    seen = comparison(index.kernel)(left, i, right, j, Cuts.of(index.model))
     bits = weigh(seen, (left, i), (right, j), same=same, scales=scales)
     weight = np.zeros(len(i))
     for row in bits:
@@ -134,10 +135,8 @@ def _best(
     return Scored(booking[at], client[at], i[at], j[at], levels[:, at], bits[:, at], weight[at], compared)
 
 
-def estimate_prior(best: F64, start: float, clients: int) -> float:
-    """Share of bookings that are of clients, by EM over each booking's best weight; `start` counts as 100 bookings."""
-    share = start
-    for _ in range(20):
-        odds = 2.0 ** np.clip(best + math.log2(share / (1 - share) / max(clients, 1)), -200, 200)
-        share = float(((odds / (1 + odds)).sum() + 100 * start) / (len(best) + 100))
-    return share
+def nothing_scored(bookings: int) -> Scored:
+    """What scoring against an empty roster comes to."""
+    none, fields = np.zeros(0, np.int32), len(FIELDS)
+    levels, bits = np.zeros((fields, 0), np.uint8), np.zeros((fields, 0))
+    return Scored(none, none, none, none, levels, bits, np.zeros(0), np.zeros(bookings, np.int64))

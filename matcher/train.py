@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import EncodedBatch
-from matcher.decide import NAMESAKE, RELATIVES, SHARED_PHONE, TWIN
+from matcher.decide import Odds
 from matcher.frequency import F64
 from matcher.index import RosterIndex
 from matcher.levels import FIELD_NUMBER, FIELDS, PARTITIONS, Dob, Name, Plain
-from matcher.model import FieldModel, Model, Thresholds
+from matcher.model import FieldModel, Model, Relatives, Thresholds
+from matcher.prior import START
 from matcher.score import Scored, score
 
 CAUTION = 20.0
@@ -49,36 +50,37 @@ def train(bookings: EncodedBatch, index: RosterIndex, *, rounds: int = 25, name:
     history: list[float] = []
     found = np.zeros(len(scored.weight))
     for _ in range(rounds):
-        found, likelihood = _expect(bits, scored, share, len(index), len(bookings))
+        found, likelihood = _expect(bits, scored, share, index, len(bookings))
         history.append(likelihood + _log_prior(model, index.model, share))
         learned = _maximise(model, index.model, scored, found)
         bits += _change(model, learned, scored)
-        model, share = learned, float((found.sum() + 100 * index.model.prior) / (len(bookings) + 100))
+        model, share = learned, float((found.sum() + START * index.model.prior) / (len(bookings) + START))
         if len(history) > 1 and abs(history[-1] - history[-2]) < 1e-3 * max(1.0, abs(history[-1])):
             break
     trained = model.model_copy(update={"name": name, "prior": min(max(share, SMALLEST), 0.999)})
     return Training(trained, share, len(history), float(found.sum()), tuple(history))
 
 
-def _expect(bits: F64, scored: Scored, share: float, clients: int, bookings: int) -> tuple[F64, float]:
+def _expect(bits: F64, scored: Scored, share: float, index: RosterIndex, bookings: int) -> tuple[F64, float]:
     """Probability of each pair against its booking's other candidates, their relatives and nobody; log likelihood.
 
     Without the relatives, EM on a roster with households learns to match families.
     """
-    offset = math.log2(share / (1 - share) / max(clients, 1))
-    odds, kin = (2.0 ** np.clip(each + offset, -300, 300) for each in (bits.sum(axis=0), relatives(bits)))
+    kin_of = index.model.relatives
+    before = Odds.of(share, len(index), kin_of)
+    weights = (bits.sum(axis=0) + before.client, relatives(bits, kin_of) + before.relative)
+    odds, kin = (2.0 ** np.clip(each, -300, 300) for each in weights)
     total = 1.0 + np.bincount(scored.booking, weights=odds + kin, minlength=bookings)
     return odds / total[scored.booking], float(np.log2(total).sum() + bookings * math.log2(1 - share))
 
 
-def relatives(bits: F64) -> F64:
+def relatives(bits: F64, of: Relatives) -> F64:
     """`matcher.decide.relative` of many pairs at once."""
-    of = {field: bits[row] for field, row in FIELD_NUMBER.items()}
-    total = math.log2(RELATIVES) + of["last"] + of["address"]
-    for field, shared in (("phone", SHARED_PHONE), ("first", NAMESAKE), ("dob", TWIN)):
-        total = total + np.maximum(0.0, of[field] + math.log2(shared))
-    found: F64 = total
-    return found
+    seen = {field: bits[row] for field, row in FIELD_NUMBER.items()}
+    total: F64 = seen["last"] + seen["address"]
+    for field, shared in (("phone", of.phone), ("first", of.namesake), ("dob", of.twin)):
+        total = total + np.maximum(0.0, seen[field] + math.log2(shared))
+    return total
 
 
 def _log_prior(model: Model, start: Model, share: float) -> float:
@@ -86,7 +88,7 @@ def _log_prior(model: Model, start: Model, share: float) -> float:
     pairs = zip(model.fields, start.fields, strict=True)
     shares = ((_m(a)[list(p)], _m(b)[list(p)]) for a, b in pairs for p in PARTITIONS[a.field])
     total = math.fsum(float((CAUTION * m0 / m0.sum() * np.log2(m)).sum()) for m, m0 in shares)
-    return total + 100 * (start.prior * math.log2(share) + (1 - start.prior) * math.log2(1 - share))
+    return total + START * (start.prior * math.log2(share) + (1 - start.prior) * math.log2(1 - share))
 
 
 def _m(field: FieldModel) -> F64:

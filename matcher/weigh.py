@@ -14,13 +14,8 @@ from matcher.frequency import F64, Frequencies, NameRarity, street_keys
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain
 from matcher.model import Model
 
-VARIANTS = {Name.NICKNAME: 2.0, Name.CLOSE: 6.0, Name.SIMILAR: 9.0}
-"""-log2 of the share of a name's variants that is one given variant: four nicknames, or 64 one-stroke errors."""
-_VARIANTS = tuple(map(int, VARIANTS))
-_SPREAD = np.array([VARIANTS.get(Name(n), 0.0) for n in range(len(Name))])
-_VARIES = np.isin(np.arange(len(Name)), list(VARIANTS))
-BONUS = 2.0
-"""Bits by which a variant that is no known name may exceed its level's average."""
+VARIANTS = (int(Name.NICKNAME), int(Name.CLOSE), int(Name.SIMILAR))
+_VARIES = np.isin(np.arange(len(Name)), VARIANTS)
 
 
 Rarity = Callable[[NDArray[np.intp]], F64]
@@ -40,6 +35,10 @@ class Scales:
         self.bits = [
             m - np.concatenate(([0.0], np.log2(u[1:]))) for m, u in zip(self.log_m, frequencies.levels, strict=True)
         ]
+        shares = model.variants
+        self.spread = np.zeros(len(Name))
+        self.spread[list(VARIANTS)] = shares.nickname, shares.close, shares.similar
+        self.bonus = shares.bonus
         self.by_value = [frozenset(n for n, v in enumerate(f.levels, 1) if v.frequency) for f in model.fields]
 
 
@@ -97,14 +96,14 @@ def _variants(
     """
     bits, seen, scales = values.bits, values.seen, values.scales
     row = FIELD_NUMBER[field]
-    if not any(level in values.present[row] for level in _VARIANTS):
+    if not any(level in values.present[row] for level in VARIANTS):
         return
     some = np.flatnonzero(_VARIES[seen.levels[row]])
     at, same, classes = mine
     left_bits, left_known = rarity.beside(same, classes)
     level = seen.levels[row, some]
     a, b = left_bits[at[some]], rarity.bits[who[some]]
-    formula = scales.log_m[row][level] - 1 - _SPREAD[level] + np.maximum(a, b)
+    formula = scales.log_m[row][level] - 1 - scales.spread[level] + np.maximum(a, b)
     both = left_known[at[some]] & rarity.known[who[some]]
-    ceiling = np.minimum(bits[row, some] + BONUS, np.minimum(a, b))
+    ceiling = np.minimum(bits[row, some] + scales.bonus, np.minimum(a, b))
     bits[row, some] = np.where(both, np.minimum(formula, ceiling), ceiling)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from config import TellPerson
-from matcher import EncodedBatch, Encoder, LinkageKey, Model, RosterIndex, link
+from matcher import EncodedBatch, Encoder, LinkageKey, Model, RosterIndex, link_file
 from matcher.evaluate import (
     Accuracy,
     Bin,
@@ -25,11 +25,10 @@ from matcher.evaluate import (
     errors,
 )
 from matcher.train import Training, train
-from service.link import encoded_rows, open_table, true_pairs
+from service.link import encoded_rows, noted, open_table, true_pairs
 
 EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 """Ranges of stated probability in the calibration table."""
-AT_ONCE = 5_000
 
 GROUPS = {"sex": "sex", "race or ethnicity": "race_ethnicity"}
 """Heading of a group table and the column of the bookings that it is read from."""
@@ -63,22 +62,19 @@ def evaluate(roster: Path, bookings: Path, truth: Path, *, model: Model, key: Li
     weights: list[tuple[float, bool]] = []
     levels: dict[tuple[str, str], dict[str, str]] = {}
     proposed: dict[str, set[tuple[str, str]]] = {}
-    count = 0
-    for ids, batch in _chunks(bookings, "booking_id", encoder):
-        count += len(ids)
-        for booking, result in zip(ids, link(batch, index, prior="estimate"), strict=True):
-            for each in result.links:
-                pair = booking, each.client
-                found.append((*pair, each.verdict, each.probability))
-                weights.append((each.weight, pair in true))
-                levels[pair] = {level.field: level.level for level in each.levels}
-        for name, pairs in candidates_by_pass(batch, ids, index).items():
-            proposed.setdefault(name, set()).update(pairs)
+    ids: list[str] = []
+    read = _proposing(encoded_rows(bookings, "booking_id", encoder), index, proposed)
+    for result, booking in zip(link_file(noted(read, ids), index), ids, strict=True):
+        for each in result.links:
+            pair = booking, each.client
+            found.append((*pair, each.verdict, each.probability))
+            weights.append((each.weight, pair in true))
+            levels[pair] = {level.field: level.level for level in each.levels}
     passes, candidates = completeness(proposed, true)
     return Evaluation(
         model=model,
         clients=len(index),
-        bookings=count,
+        bookings=len(ids),
         true_pairs=len(true),
         accuracy=accuracy(found, true),
         points=tuple(curve(found, true)),
@@ -107,10 +103,14 @@ def _index(roster: Path, model: Model, key: LinkageKey) -> RosterIndex:
     return index
 
 
-def _chunks(path: Path, column: str, encoder: Encoder) -> Iterator[tuple[list[str], EncodedBatch]]:
-    for ids, batch in encoded_rows(path, column, encoder):
-        for low in range(0, len(ids), AT_ONCE):
-            yield ids[low : low + AT_ONCE], batch.slice(low, min(low + AT_ONCE, len(ids)))
+def _proposing(
+    batches: Iterable[tuple[list[str], EncodedBatch]], index: RosterIndex, proposed: dict[str, set[tuple[str, str]]]
+) -> Iterator[tuple[list[str], EncodedBatch]]:
+    """The batches; which pairs each blocking pass proposes of them is added to `proposed`."""
+    for ids, batch in batches:
+        for name, pairs in candidates_by_pass(batch, ids, index).items():
+            proposed.setdefault(name, set()).update(pairs)
+        yield ids, batch
 
 
 def _groups(bookings: Path) -> dict[str, dict[str, str]]:

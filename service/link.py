@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Literal, Protocol, TextIO
 
 from config.errors import TellPerson
-from matcher import EncodedBatch, Encoder, LinkageKey, Model, RosterIndex, Verdict, link
+from matcher import EncodedBatch, Encoder, LinkageKey, Model, Prior, RosterIndex, Verdict, link_file
 from matcher.evaluate import Accuracy, accuracy
 from matcher.verdict import BookingLinks
 
 CHUNK = 50_000
 """Rows read and encoded at once."""
-BOOKINGS_AT_ONCE = 5_000
+STEP = 5_000
+"""Bookings decided between two reports of progress."""
 
 COLUMNS = {
     "first": "first_name", "middle": "middle_name", "last": "last_name", "suffix": "suffix", "birth_date": "dob",
@@ -89,6 +90,7 @@ def run_link(
     key: LinkageKey,
     exhaustive: bool = False,
     kernel: Literal["numpy", "fast"] = "numpy",
+    prior: Prior = "estimate",
     progress: Progress = _silent,
 ) -> LinkReport:
     """Links `bookings` to `roster` and writes one line per link worth looking at to `out`.
@@ -96,7 +98,7 @@ def run_link(
     Raises TellPerson for a file that cannot be read or lacks a required column; single bad rows are counted and
     named by line in the report.
     """
-    encoder, bad = Encoder(key, model), list[BadRow]()
+    encoder, bad, booked = Encoder(key, model), list[BadRow](), list[str]()
     index = RosterIndex(model, exhaustive=exhaustive, kernel=kernel)
     for ids, batch in _Intake(roster, "roster", encoder, bad, progress).batches("client_id"):
         index.add(batch, ids)
@@ -104,11 +106,11 @@ def run_link(
     with _opened(out, _writing) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(HEADINGS)
-        for ids, batch in _Intake(bookings, "bookings", encoder, bad, progress).batches("booking_id"):
-            for lo in range(0, len(ids), BOOKINGS_AT_ONCE):
-                hi = min(lo + BOOKINGS_AT_ONCE, len(ids))
-                results = link(batch.slice(lo, hi), index, prior="estimate")
-                _write(writer, ids[lo:hi], results, tally)
+        read = _Intake(bookings, "bookings", encoder, bad, progress).batches("booking_id")
+        # All are read before the first is decided: by then the ids are complete.
+        for result, booking in zip(link_file(noted(read, booked), index, prior), booked, strict=True):
+            _write(writer, booking, result, tally)
+            if tally.bookings % STEP == 0:
                 progress("link", tally.bookings)
     measured = accuracy(tally.found, true_pairs(truth)) if truth else None
     return LinkReport(
@@ -116,16 +118,22 @@ def run_link(
     )
 
 
-def _write(writer: Writer, ids: Sequence[str], results: Sequence[BookingLinks], tally: _Tally) -> None:
-    for booking, result in zip(ids, results, strict=True):
-        tally.bookings += 1
-        tally.candidates += result.candidates
-        tally.verdicts[result.verdict] += 1
-        for each in result.links:
-            tally.links[each.verdict] += 1
-            tally.found.append((booking, each.client, each.verdict, each.probability))
-            numbers = (f"{each.weight:.3f}", f"{each.probability:.6g}", f"{each.margin:.3f}")
-            writer.writerow((booking, each.client, each.verdict.value, *numbers, each.levels_text))
+def noted(batches: Iterable[tuple[list[str], EncodedBatch]], ids: list[str]) -> Iterator[EncodedBatch]:
+    """The batches, with their ids written into `ids` as they pass."""
+    for some, batch in batches:
+        ids.extend(some)
+        yield batch
+
+
+def _write(writer: Writer, booking: str, result: BookingLinks, tally: _Tally) -> None:
+    tally.bookings += 1
+    tally.candidates += result.candidates
+    tally.verdicts[result.verdict] += 1
+    for each in result.links:
+        tally.links[each.verdict] += 1
+        tally.found.append((booking, each.client, each.verdict, each.probability))
+        numbers = (f"{each.weight:.3f}", f"{each.probability:.6g}", f"{each.margin:.3f}")
+        writer.writerow((booking, each.client, each.verdict.value, *numbers, each.levels_text))
 
 
 def encoded_rows(path: Path, id_column: str, encoder: Encoder) -> Iterator[tuple[list[str], EncodedBatch]]:

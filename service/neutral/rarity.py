@@ -8,7 +8,7 @@ phone, address. Coarse on purpose: exact counts would be a frequency attack serv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from matcher import EncodedBatch, Model, RosterIndex
 from matcher.compare import View
 from matcher.frequency import Frequencies, NameRarity, ValueRarity, street_keys, unseen
+from matcher.model import Chance
 
 COLUMNS = ("first", "middle", "last", "part1", "part2", "dob", "phone", "street")
 Counts = NDArray[np.int64]
@@ -112,7 +113,7 @@ class SessionIndex(RosterIndex):
         self._clients = sum(rarity.clients for *_, rarity in answers)
         for provider, batch, handles, _ in answers:
             self.add(batch, list(handles), [provider] * len(batch))
-        self._told = _frequencies(self.view(), [rarity for *_, rarity in answers])
+        self._told = _frequencies(self.view(), [rarity for *_, rarity in answers], model.chance)
 
     def __len__(self) -> int:
         return self._clients
@@ -121,7 +122,7 @@ class SessionIndex(RosterIndex):
         return self._told
 
 
-def _frequencies(view: View, told: Sequence[Rarity]) -> Frequencies:
+def _frequencies(view: View, told: Sequence[Rarity], chance: Chance) -> Frequencies:
     """The providers' counts, added up over equal values."""
     held = [np.where(r.classes == 255, 0, 2.0 ** r.classes.astype(np.float64)) for r in told]
     clients = sum(r.clients for r in told)
@@ -142,9 +143,9 @@ def _frequencies(view: View, told: Sequence[Rarity]) -> Frequencies:
         np.average([np.array(r.levels[f]) for r in told], axis=0, weights=weights) for f in range(len(told[0].levels))
     )
     return Frequencies(
-        first=_names(counts["first"], classes, rare[0], clients, 0),
-        middle=_names(counts["middle"], classes, rare[1], clients, 0),
-        last=_names(counts["last"], classes, rare[2], clients, 1),
+        first=_names(counts["first"], classes, rare[0], clients, 0, chance),
+        middle=_names(counts["middle"], classes, rare[1], clients, 0, chance),
+        last=_names(counts["last"], classes, rare[2], clients, 1, chance),
         dob=-np.log2(_chance(counts["dob"], rare[3], clients)),
         phone=_values(view.rows.phone, held, 6, rare[4], clients),
         street=_values(street_keys(view.rows, np.arange(len(view.rows))), held, 7, rare[5], clients),
@@ -166,10 +167,12 @@ def _added(size: int, held: Sequence[NDArray[np.float64]], columns: Sequence[tup
     return np.rint(total).astype(np.int64)
 
 
-def _names(counts: Counts, classes: NDArray[np.uint8], rare: float, clients: int, column: int) -> NameRarity:
+def _names(  # noqa: PLR0917 - what a provider told, beside whose counts these are
+    counts: Counts, classes: NDArray[np.uint8], rare: float, clients: int, column: int, chance: Chance
+) -> NameRarity:
     known = (counts > 1) | (classes[:, column] > 0)
-    blank = NameRarity(np.zeros(0), known, rare, clients, column)
-    return NameRarity(blank.of(counts, classes), known, rare, clients, column)
+    blank = NameRarity(np.zeros(0), known, rare, clients, column, chance)
+    return replace(blank, bits=blank.of(counts, classes))
 
 
 def _chance(counts: Counts, rare: float, clients: int) -> NDArray[np.float64]:

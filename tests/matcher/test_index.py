@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from matcher import BookingLinks, Encoder, HeaderMismatch, LinkageKey, RosterIndex, link
 from matcher.blocks import BlockIndex
-from matcher.passes import PASSES
 from tests.matcher.people import ENCODER, MODEL, crowd, person, roster
 
 OTHERS = crowd(60)
@@ -91,8 +90,8 @@ def test_another_epoch_is_refused() -> None:
 
 def test_blocks_over_the_cap_are_skipped_and_counted() -> None:
     same = ENCODER.encode([[person()]])
-    cap = next(p for p in PASSES if p.name == "phone+initial").cap
-    blocks = BlockIndex()
+    cap = MODEL.caps["phone+initial"]
+    blocks = BlockIndex(MODEL.caps)
     for row in range(cap + 1):
         blocks.add(same.blocks, row)
     _, _, report = blocks.pairs(same.blocks)

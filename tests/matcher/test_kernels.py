@@ -23,7 +23,7 @@ def test_fast_equals_numpy(left: list[Identity], right: list[Identity]) -> None:
     a, b = (ENCODER.encode([[p] for p in side]) for side in (left, right))
     i, j = (g.ravel().astype(np.int32) for g in np.meshgrid(np.arange(len(a)), np.arange(len(b))))
     views = View.of(a.rows.matrix(), a.tables), View.of(b.rows.matrix(), b.tables)
-    cuts = Cuts(MODEL.close, MODEL.similar)
+    cuts = Cuts.of(MODEL)
     slow, fast = (kernel(views[0], i, views[1], j, cuts) for kernel in (compare, comparison("fast")))
     assert np.array_equal(slow.levels, fast.levels)
     for entry in ("first", "middle", "last"):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matcher import BadModel, BookingLinks, Model, Verdict, decide, evaluate, explain, link
+from matcher import BadModel, BookingLinks, Model, Verdict, decide, evaluate, explain, link, rules
 from matcher.model import Thresholds
 from matcher.score import score
 from matcher.train import CAUTION, compare_models, ecm, priced, relatives, train
@@ -56,10 +56,10 @@ def test_recordlinkage_ecm_runs_on_the_same_levels() -> None:
 
 def test_relatives_are_weighed_alike_one_by_one_and_all_at_once() -> None:
     scored = score(ENCODER.encode([[p] for p in BOOKED]), roster())
-    many = relatives(scored.bits)
+    many = relatives(scored.bits, MODEL.relatives)
     for k in range(0, len(many), 7):
-        one = decide.Evidence(tuple(scored.levels[:, k].tolist()), tuple(scored.bits[:, k].tolist()))
-        assert decide.relative(one) == pytest.approx(many[k])
+        one = rules.Evidence(tuple(scored.levels[:, k].tolist()), tuple(scored.bits[:, k].tolist()))
+        assert decide.relative(one, MODEL.relatives) == pytest.approx(many[k])
 
 
 @pytest.mark.parametrize(("false", "missed", "alert"), [(9, 1, 0.9), (1, 1, 0.5), (99, 1, 0.99)])
@@ -81,11 +81,37 @@ def test_free_errors_have_no_threshold() -> None:
         ({"prior": 0}, "prior"),
         ({"thresholds": {"alert": 0.1, "review": 0.5, "floor": 0.01, "margin": 1}}, "thresholds must rise"),
         ({"fields": []}, "fields must be"),
+        ({"rules": ["other_first_name", "be_kind"]}, "be_kind"),
+        ({"caps": {"dob+name": 5}}, "caps must be of"),
     ],
 )
 def test_a_wrong_model_file_is_refused_by_place(change: dict[str, object], place: str) -> None:
     with pytest.raises(BadModel, match=place):
         Model.from_json(json.dumps(MODEL.model_dump(mode="json") | change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prior": 0.07}, {"close": 0.79}, {"rules": ()}, {"name": "x"},
+        {"relatives": MODEL.relatives.model_copy(update={"twin": 0.03})},
+        {"variants": MODEL.variants.model_copy(update={"bonus": 1.0})},
+        {"chance": MODEL.chance.model_copy(update={"outside": 400.0})},
+        {"duplicates": MODEL.duplicates.model_copy(update={"at_most": 9})},
+        {"caps": MODEL.caps | {"dob+name": 501}},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_whatever_decides_a_verdict_is_in_the_hash(change: dict[str, object]) -> None:
+    other = MODEL.model_copy(update=change)
+    assert other.hash != MODEL.hash
+    assert Model.from_json(other.to_json()) == other
+
+
+def test_the_logic_that_is_not_data_is_in_the_hash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = MODEL.hash
+    monkeypatch.setattr("matcher.model.LOGIC", 1)
+    assert MODEL.hash != before
 
 
 def one_link() -> BookingLinks:
