@@ -44,43 +44,53 @@ class NameRarity:
     """By entry of the roster's name table."""
     known: NDArray[np.bool_]
     """Entries that are names people have, not typing errors: listed, or held by two clients."""
-    unseen: float
-    clients: int
+    strange: F64
+    """By commonness class: of names that the roster does not have."""
     column: int
     """Which commonness class counts: 0 as a given name, 1 as a surname."""
-    chance: Chance
 
     @classmethod
     def measure(
         cls, counts: NDArray[np.int64], classes: NDArray[np.uint8], clients: int, column: int, chance: Chance
     ) -> NameRarity:
         """For counts of clients by table entry, and the entries' commonness classes."""
-        known = (counts > 1) | (classes[:, column] > 0)
-        blank = cls(np.zeros(0), known, unseen(counts), clients, column, chance)
-        return replace(blank, bits=blank.of(counts, classes))
+        return cls.told(counts, classes[:, column], unseen(counts) * clients, column, clients=clients, chance=chance)
+
+    @classmethod
+    def told(
+        cls,
+        counts: NDArray[np.int64],
+        listed: NDArray[np.uint8],
+        rest: float,
+        column: int,
+        *,
+        clients: int,
+        chance: Chance,
+    ) -> NameRarity:
+        """For counts that somebody measured; `rest` is how many further holders a name seen once has, times clients."""
+
+        def bits(counts: NDArray[np.int64], listed: NDArray[np.uint8]) -> F64:
+            held = listed.astype(np.float64)
+            outside = chance.outside * 2.0 ** -np.where(held > 0, held, chance.unlisted)
+            seen = np.maximum(counts, 1) - 1 + rest / (clients + chance.outside)
+            found: F64 = -np.log2((seen + outside) / (clients + chance.outside))
+            return found
+
+        every = np.arange(256, dtype=np.uint8)
+        return cls(bits(counts, listed), (counts > 1) | (listed > 0), bits(np.zeros(256, np.int64), every), column)
 
     def covering(self, classes: NDArray[np.uint8]) -> NameRarity:
         """The same for a table that has grown since: a name that was not there counts as held once."""
-        fresh = classes[len(self.bits) :]
-        bits = np.append(self.bits, self.of(np.zeros(len(fresh), np.int64), fresh))
-        known = np.append(self.known, fresh[:, self.column] > 0)
+        fresh = classes[len(self.bits) :, self.column]
+        bits, known = np.append(self.bits, self.strange[fresh]), np.append(self.known, fresh > 0)
         return replace(self, bits=bits, known=known)
-
-    def of(self, counts: NDArray[np.int64], classes: NDArray[np.uint8]) -> F64:
-        """-log2 u of names held by `counts` clients, with the commonness class as prior."""
-        listed = classes[:, self.column].astype(np.float64)
-        outside = self.chance.outside * 2.0 ** -np.where(listed > 0, listed, self.chance.unlisted)
-        seen = np.maximum(counts, 1) - 1 + self.unseen * self.clients / (self.clients + self.chance.outside)
-        bits: F64 = -np.log2((seen + outside) / (self.clients + self.chance.outside))
-        return bits
 
     def beside(self, at: I32, classes: NDArray[np.uint8]) -> tuple[F64, NDArray[np.bool_]]:
         """`bits` and `known` of another table's names; `at` says which roster entry each is, -1 for none."""
-        strange = self.of(np.zeros(len(classes), np.int64), classes)
+        listed = classes[:, self.column]
         if not len(self.bits):
-            return strange, classes[:, self.column] > 0
-        bits = np.where(at >= 0, self.bits[at], strange)
-        return bits, np.where(at >= 0, self.known[at], classes[:, self.column] > 0)
+            return self.strange[listed], listed > 0
+        return np.where(at >= 0, self.bits[at], self.strange[listed]), np.where(at >= 0, self.known[at], listed > 0)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,25 +98,34 @@ class ValueRarity:
     """-log2 u of values that are too many for a table: their sorted list, searched when one agrees."""
 
     sorted: NDArray[Any]
-    unseen: float
-    clients: int
+    by_count: F64
+    """By how often a value stands in the list."""
 
     @classmethod
     def measure(cls, values: NDArray[Any], clients: int) -> ValueRarity:
         """`values` of all rows; 0 is unknown."""
         ranked = np.sort(values[values != 0])
-        edges = (
-            np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1], [True])))
-            if len(ranked)
-            else np.zeros(1, np.intp)
-        )
-        return cls(ranked, unseen(np.diff(edges)), clients)
+        return cls.told(ranked, unseen(_runs(ranked)), clients)
+
+    @classmethod
+    def told(cls, ranked: NDArray[Any], rest: float, clients: int) -> ValueRarity:
+        """For a sorted list, and the further holders that a value seen once is expected to have."""
+        counts = np.arange(_runs(ranked).max(initial=0) + 1)
+        return cls(ranked, -np.log2((np.maximum(counts, 1) - 1 + rest) / max(clients, 1)))
 
     def of(self, values: NDArray[Any]) -> F64:
         """-log2 u of agreeing on each of `values`."""
         counts = np.searchsorted(self.sorted, values, side="right") - np.searchsorted(self.sorted, values)
-        bits: F64 = -np.log2((np.maximum(counts, 1) - 1 + self.unseen) / max(self.clients, 1))
-        return bits
+        found: F64 = self.by_count[counts]
+        return found
+
+
+def _runs(ranked: NDArray[Any]) -> NDArray[np.int64]:
+    """How often each value of a sorted list stands there."""
+    if not len(ranked):
+        return np.zeros(0, np.int64)
+    edges = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1], [True])))
+    return np.diff(edges).astype(np.int64)
 
 
 def street_keys(rows: Rows, at: NDArray[Any]) -> NDArray[np.uint64]:

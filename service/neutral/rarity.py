@@ -8,7 +8,7 @@ phone, address. Coarse on purpose: exact counts would be a frequency attack serv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,24 +128,29 @@ def _frequencies(view: View, told: Sequence[Rarity], chance: Chance) -> Frequenc
     clients = sum(r.clients for r in told)
     weights = np.array([r.clients for r in told], float) / max(clients, 1)
     rare = [float(weights @ np.array([r.unseen[k] for r in told])) for k in range(6)]
-    names, dobs = len(view.tables.name_filters), len(view.tables.dobs)
+    entries, dobs = len(view.tables.name_filters), len(view.tables.dobs)
     last = view.rows.last
     halves = np.where(last[:, None] >= 0, view.tables.name_parts[last], np.int32(-1))
     surnames = [(last, 2), (halves[:, 0], 3), (halves[:, 1], 4)]
     counts = {
-        "first": _added(names, held, [(view.rows.first, 0)]),
-        "middle": _added(names, held, [(view.rows.middle, 1)]),
-        "last": _added(names, held, surnames),
+        "first": _added(entries, held, [(view.rows.first, 0)]),
+        "middle": _added(entries, held, [(view.rows.middle, 1)]),
+        "last": _added(entries, held, surnames),
         "dob": _added(dobs, held, [(view.rows.dob, 5)]),
     }
     classes = view.tables.name_classes
     levels = tuple(
         np.average([np.array(r.levels[f]) for r in told], axis=0, weights=weights) for f in range(len(told[0].levels))
     )
+
+    def names_of(field: str, k: int, column: int) -> NameRarity:
+        rest = rare[k] * clients
+        return NameRarity.told(counts[field], classes[:, column], rest, column, clients=clients, chance=chance)
+
     return Frequencies(
-        first=_names(counts["first"], classes, rare[0], clients, 0, chance),
-        middle=_names(counts["middle"], classes, rare[1], clients, 0, chance),
-        last=_names(counts["last"], classes, rare[2], clients, 1, chance),
+        first=names_of("first", 0, 0),
+        middle=names_of("middle", 1, 0),
+        last=names_of("last", 2, 1),
         dob=-np.log2(_chance(counts["dob"], rare[3], clients)),
         phone=_values(view.rows.phone, held, 6, rare[4], clients),
         street=_values(street_keys(view.rows, np.arange(len(view.rows))), held, 7, rare[5], clients),
@@ -167,14 +172,6 @@ def _added(size: int, held: Sequence[NDArray[np.float64]], columns: Sequence[tup
     return np.rint(total).astype(np.int64)
 
 
-def _names(  # noqa: PLR0917 - what a provider told, beside whose counts these are
-    counts: Counts, classes: NDArray[np.uint8], rare: float, clients: int, column: int, chance: Chance
-) -> NameRarity:
-    known = (counts > 1) | (classes[:, column] > 0)
-    blank = NameRarity(np.zeros(0), known, rare, clients, column, chance)
-    return replace(blank, bits=blank.of(counts, classes))
-
-
 def _chance(counts: Counts, rare: float, clients: int) -> NDArray[np.float64]:
     u: NDArray[np.float64] = (np.maximum(counts, 1) - 1 + rare) / max(clients, 1)
     return u
@@ -192,4 +189,5 @@ def _values(
     found, where = np.unique(values, return_inverse=True)
     most = np.zeros(len(found))
     np.maximum.at(most, where, counts)
-    return ValueRarity(np.repeat(found, np.where(found != 0, most, 0).astype(np.int64)), rare, clients)
+    ranked = np.repeat(found, np.where(found != 0, most, 0).astype(np.int64))
+    return ValueRarity.told(ranked, rare, clients)
