@@ -5,7 +5,7 @@ Key and row share one 64-bit word, so that a pass costs eight bytes per entry an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +20,6 @@ _LOW = np.uint64(0xFFFFFFFF)
 _RANGES = slot_ranges()
 FOLD = 4
 """The overlay is folded into the base once it is a FOLD-th of its size."""
-
-
-Lookup = Callable[[tuple[U64, U64], U32, int], tuple[U64, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +63,30 @@ def _split(ranked: U64) -> tuple[I32, I32]:
     return (distinct >> _ROW).astype(np.int32), (distinct & _LOW).astype(np.int32)
 
 
+Part = tuple[U64, U64]
+"""Base and overlay of one pass, both sorted."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Found:
+    """Row pairs that share a key in any pass, each once and in order; and by pass what was found and kept back."""
+
+    booking_rows: I32
+    roster_rows: I32
+    pairs: NDArray[np.int64]
+    capped_blocks: NDArray[np.int64]
+    capped_pairs: NDArray[np.int64]
+
+    @property
+    def report(self) -> tuple[PassReport, ...]:
+        """The counts of each pass, by name."""
+        columns = (self.pairs.tolist(), self.capped_blocks.tolist(), self.capped_pairs.tolist())
+        return tuple(PassReport(each.name, *counts) for each, *counts in zip(PASSES, *columns, strict=True))
+
+
+Gather = Callable[[Sequence[Part], U32, Mapping[str, int]], Found]
+
+
 class BlockIndex:
     """All passes over one roster. `caps` says, by pass, from which size on a block is skipped."""
 
@@ -81,36 +102,40 @@ class BlockIndex:
             filled = np.flatnonzero(keys)
             held.fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
 
-    def pairs(self, blocks: U32, find: Lookup | None = None) -> tuple[I32, I32, tuple[PassReport, ...]]:
-        """Distinct (asking row, held row) pairs that share a key in any pass, in order, and a report.
-
-        `find` does the same as `lookup`, the reference, faster.
-        """
-        found = self._ask(blocks, find or lookup)
-        i, j = _split(_sorted([pairs for pairs, _ in found]))
-        return i, j, tuple(report for _, report in found)
+    def pairs(self, blocks: U32, find: Gather | None = None) -> Found:
+        """Distinct (asking row, held row) pairs. `find` does the same as `gather`, the reference, faster."""
+        return (find or gather)(self._settled(blocks), blocks, self._caps)
 
     def pairs_by_pass(self, blocks: U32) -> dict[str, tuple[I32, I32]]:
-        """The same for each pass alone."""
-        return {report.name: _split(_sorted([pairs])) for pairs, report in self._ask(blocks, lookup)}
-
-    def _ask(self, blocks: U32, find: Lookup) -> list[tuple[U64, PassReport]]:
-        found = []
-        for held, (each, lo, hi) in zip(self._passes, _RANGES, strict=True):
-            keys = blocks[:, lo:hi]
-            if not keys.any():  # nor is a pass sorted before somebody asks for it
-                found.append((np.zeros(0, np.uint64), PassReport(each.name, 0, 0, 0)))
-                continue
-            held.settle()
-            pairs, blocked, dropped = find((held.base, held.overlay), keys, self._caps[each.name])
-            found.append((pairs, PassReport(each.name, len(pairs), blocked, dropped)))
+        """The pairs of each pass alone."""
+        found = {}
+        for part, (each, lo, hi) in zip(self._settled(blocks), _RANGES, strict=True):
+            found[each.name] = _split(_sorted([lookup(part, blocks[:, lo:hi], self._caps[each.name])[0]]))
         return found
+
+    def _settled(self, blocks: U32) -> list[Part]:
+        """Base and overlay of each pass, sorted; a pass that nobody asks in is not sorted for that."""
+        asked: NDArray[np.bool_] = np.any(blocks != 0, axis=0)
+        for held, (_, lo, hi) in zip(self._passes, _RANGES, strict=True):
+            if held.fresh and asked[lo:hi].any():
+                held.settle()
+        return [(held.base, held.overlay) for held in self._passes]
 
     def nbytes(self) -> int:
         return sum(p.base.nbytes + p.overlay.nbytes + sum(f.nbytes for f in p.fresh) for p in self._passes)
 
 
-def lookup(parts: tuple[U64, U64], blocks: U32, cap: int) -> tuple[U64, int, int]:
+def gather(parts: Sequence[Part], blocks: U32, caps: Mapping[str, int]) -> Found:
+    """The reference: each pass by itself, then every pair once."""
+    found = [
+        lookup(part, blocks[:, lo:hi], caps[each.name]) for part, (each, lo, hi) in zip(parts, _RANGES, strict=True)
+    ]
+    i, j = _split(_sorted([pairs for pairs, _, _ in found]))
+    sizes, blocked, dropped = np.array([(len(pairs), over, lost) for pairs, over, lost in found], np.int64).T
+    return Found(i, j, sizes, blocked, dropped)
+
+
+def lookup(parts: Part, blocks: U32, cap: int) -> tuple[U64, int, int]:
     """Pairs of one pass as (asking row << 32 | held row), how many blocks were over the cap, and pairs lost to it.
 
     `parts` are the pass's base and overlay, `blocks` the asking rows' keys (rows, slots).

@@ -36,6 +36,14 @@ def fingerprints(filters: U64) -> U64:
     return total
 
 
+def guarded(tables: Tables) -> Tables:
+    """Pointers that say "unknown" are read before they are masked, so there must be an entry to read."""
+    if len(tables.name_filters):
+        return tables
+    blank = {n: np.zeros((1, getattr(tables, n).shape[1]), getattr(tables, n).dtype) for n in NAME_TABLES}
+    return replace(tables, **blank)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class View:
     """Rows and tables of one side, with what comparisons need of every table entry."""
@@ -55,10 +63,7 @@ class View:
 
     @classmethod
     def of(cls, matrix: I32, tables: Tables) -> View:
-        if not len(tables.name_filters):
-            # Pointers that say "unknown" are read before they are masked, so there must be an entry to read.
-            blank = {n: np.zeros((1, getattr(tables, n).shape[1]), getattr(tables, n).dtype) for n in NAME_TABLES}
-            tables = replace(tables, **blank)
+        tables = guarded(tables)
         whole = fingerprints(tables.name_filters)
         prints = np.zeros((len(whole), 3), np.uint64)
         prints[:, 0] = whole
@@ -78,6 +83,15 @@ class View:
 def _sizes(filters: U64) -> NDArray[np.uint16]:
     sizes: NDArray[np.uint16] = np.bitwise_count(filters).sum(axis=1).astype(np.uint16)
     return sizes
+
+
+def same_names(prints: U64, known: U64, numbers: I32) -> I32:
+    """For each name, given by the digests of whole and parts, its number among the `known`, sorted; or -1."""
+    if not len(known):
+        return np.full(len(prints), -1, np.int32)
+    sought = fingerprints(prints)
+    at = np.minimum(np.searchsorted(known, sought), len(known) - 1)
+    return np.where(known[at] == sought, numbers[at], np.int32(-1))
 
 
 Side = tuple[View, Rows]

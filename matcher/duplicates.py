@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from matcher.compare import Cuts
 from matcher.index import RosterIndex
-from matcher.kernels import comparison
+from matcher.kernels import implementation
 from matcher.levels import FIELDS, Address, Dob, Name, Plain, Ssn4
 from matcher.model import Duplicates
 from matcher.score import Scored
@@ -33,7 +33,7 @@ def groups(scored: Scored, spans: Sequence[tuple[int, int]], index: RosterIndex)
         return group
     x, y = np.array(pairs).T
     view = index.view()
-    seen = comparison(index.kernel)(view, scored.row[x], view, scored.row[y], Cuts.of(index.model))
+    seen = implementation(index.kernel).compare(view, scored.row[x], view, scored.row[y], Cuts.of(index.model))
     for k, (a, b) in enumerate(pairs):
         apart = index.org_of(int(scored.client[a])) != index.org_of(int(scored.client[b]))
         if same_person(seen.levels[:, k].tolist(), across=apart):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matcher import normalise as norm
 from matcher.batch import DOB_TOKENS, I32, SSN_TOKENS, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
 from matcher.hashing import U32, U64, FilterTable, Sip, short, siphash, text_words, tokens
-from matcher.kernels import Kernel, keyed_hash
+from matcher.kernels import Kernel, implementation
 from matcher.keys import LinkageKey
 from matcher.model import Model
 from matcher.nicknames import GROUPS_KEPT, commonness, formal, groups
@@ -136,7 +136,7 @@ class Encoder:
     """
 
     def __init__(self, key: LinkageKey, model: Model, *, kernel: Kernel = "numpy") -> None:
-        self._sip = keyed_hash(kernel)
+        self._sip = implementation(kernel).hash
         self.header = EncodingHeader(model.encoding.version, key.key_id, key.epoch, model.schema_hash)
         self._names = FilterTable.make(key.derive("names", 32), model.encoding.name_hashes)
         self._streets = FilterTable.make(key.derive("street", 32), model.encoding.street_hashes)

@@ -7,30 +7,21 @@ a tombstone that no later call sees. Blocks above their pass's cap are skipped a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, POINTERS, TABLE_SHAPES, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
-from matcher.blocks import BlockIndex, PassReport
+from matcher.blocks import BlockIndex, Found
 from matcher.compare import View, fingerprints
 from matcher.frequency import Frequencies, covering
 from matcher.hashing import U64
 from matcher.interning import Column, Interned, References
-from matcher.kernels import Kernel, block_lookup
+from matcher.kernels import Kernel, implementation
 from matcher.model import Model
 from matcher.weigh import Scales
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Candidates:
-    """Pairs worth comparing: rows of the bookings, rows of the roster, and what each pass contributed."""
-
-    booking_rows: I32
-    roster_rows: I32
-    report: tuple[PassReport, ...]
 
 
 class RosterIndex:
@@ -55,6 +46,14 @@ class RosterIndex:
         self._view: View | None = None
         self._frequencies: Frequencies | None = None
         self._scales: Scales | None = None
+
+    @property
+    def kernel(self) -> Kernel:
+        return self._kernel
+
+    @kernel.setter
+    def kernel(self, name: Kernel) -> None:
+        self._kernel, self._view = name, None
 
     def __len__(self) -> int:
         return self._refs.live
@@ -105,7 +104,7 @@ class RosterIndex:
         """Rows and tables as arrays, for the kernels."""
         if self._view is None:
             tables = Tables(**{name: column.values for name, column in self._tables.items()})
-            self._view = View.of(self._rows.values, tables)
+            self._view = implementation(self.kernel).view(self._rows.values, tables)
         return self._view
 
     def frequencies(self) -> Frequencies:
@@ -123,14 +122,14 @@ class RosterIndex:
             self._scales = Scales(self.model, measured)
         return self._scales
 
-    def candidates(self, bookings: EncodedBatch) -> Candidates:
-        """Row pairs that share a blocking key, aliases included."""
+    def candidates(self, bookings: EncodedBatch) -> Found:
+        """Row pairs that share a blocking key, aliases included, and what each pass contributed."""
         self.accept(bookings.header)
-        i, j, report = self._blocks.pairs(bookings.blocks, block_lookup(self.kernel))
-        if len(self) < len(self._refs):
-            live = self._refs.alive[self._person.values[j]]
-            i, j = i[live], j[live]
-        return Candidates(i, j, report)
+        found = self._blocks.pairs(bookings.blocks, implementation(self.kernel).gather)
+        if self._refs.live == len(self._refs):
+            return found
+        live = self._refs.alive[self._person.values[found.roster_rows]]
+        return replace(found, booking_rows=found.booking_rows[live], roster_rows=found.roster_rows[live])
 
     def every_pair(self, lo: int, hi: int) -> tuple[I32, I32]:
         """Booking rows lo to hi beside every row of the roster, for exhaustive mode."""
@@ -146,9 +145,10 @@ class RosterIndex:
             found[name] = (i[live], j[live])
         return found
 
-    def same_names(self, tables: Tables) -> I32:
-        """For each entry of another name table the equal entry of this roster's, or -1."""
-        return self._known["name_filters"].find(_name_prints(tables))
+    def same_names(self, view: View) -> I32:
+        """For each entry of another side's name table the equal entry of this roster's, or -1."""
+        names = self._known["name_filters"]
+        return implementation(self.kernel).same(view.name_prints, names.prints, names.numbers)
 
     def people_of(self, rows: I32) -> I32:
         """Number of the client each row belongs to."""

@@ -50,18 +50,20 @@ class Interned:
     """Numbers distinct 64-bit digests in order of first appearance."""
 
     def __init__(self) -> None:
-        self._prints: U64 = np.zeros(0, np.uint64)
-        self._numbers: I32 = np.zeros(0, np.int32)
+        self.prints: U64 = np.zeros(0, np.uint64)
+        """Sorted."""
+        self.numbers: I32 = np.zeros(0, np.int32)
+        """Of each digest."""
 
     def __len__(self) -> int:
-        return len(self._prints)
+        return len(self.prints)
 
     def find(self, prints: U64) -> I32:
         """Number of each digest, -1 where it is not known."""
-        if not len(self._prints):
+        if not len(self.prints):
             return np.full(len(prints), -1, np.int32)
-        at = np.minimum(np.searchsorted(self._prints, prints), len(self._prints) - 1)
-        return np.where(self._prints[at] == prints, self._numbers[at], np.int32(-1))
+        at = np.minimum(np.searchsorted(self.prints, prints), len(self.prints) - 1)
+        return np.where(self.prints[at] == prints, self.numbers[at], np.int32(-1))
 
     def add(self, prints: U64) -> tuple[I32, NDArray[np.intp]]:
         """Number of each digest, and where in `prints` each newly numbered one stands, in order of number."""
@@ -72,15 +74,15 @@ class Interned:
         _, first = np.unique(prints[strange], return_index=True)
         fresh = strange[np.sort(first)]
         numbers = np.arange(len(self), len(self) + len(fresh), dtype=np.int32)
-        merged = np.concatenate([self._prints, prints[fresh]])
+        merged = np.concatenate([self.prints, prints[fresh]])
         order = np.argsort(merged, kind="stable")
-        self._prints, self._numbers = merged[order], np.concatenate([self._numbers, numbers])[order]
+        self.prints, self.numbers = merged[order], np.concatenate([self.numbers, numbers])[order]
         found[strange] = self.find(prints[strange])
         return found, fresh
 
     @property
     def nbytes(self) -> int:
-        return self._prints.nbytes + self._numbers.nbytes
+        return self.prints.nbytes + self.numbers.nbytes
 
 
 class References:

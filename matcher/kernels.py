@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from matcher.batch import I32
-from matcher.blocks import Lookup, lookup
-from matcher.compare import Compared, Cuts, View, compare
+from matcher.batch import I32, Tables
+from matcher.blocks import Gather, gather
+from matcher.compare import Compared, Cuts, View, compare, same_names
 from matcher.errors import KernelUnavailable
-from matcher.hashing import Sip, siphash
+from matcher.hashing import U64, Sip, siphash
+from matcher.weigh import Weighing, weighed
 
 Kernel = Literal["numpy", "fast"]
-Comparison = Callable[[View, I32, View, I32, Cuts], Compared]
 
 
-def comparison(kernel: str) -> Comparison:
-    """The comparison of that name. Raises KernelUnavailable where `fast` is not installed, or for another name."""
-    found: Comparison = compare if kernel == "numpy" else _compiled(kernel).compare_fast
-    return found
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """The functions of one kernel."""
+
+    hash: Sip
+    view: Callable[[I32, Tables], View]
+    same: Callable[[U64, U64, I32], I32]
+    gather: Gather
+    compare: Callable[[View, I32, View, I32, Cuts], Compared]
+    weigh: Weighing
 
 
-def block_lookup(kernel: str) -> Lookup:
-    """The block lookup of that name. Raises as `comparison` does."""
-    found: Lookup = lookup if kernel == "numpy" else _compiled(kernel).lookup_fast
-    return found
+NUMPY = Implementation(siphash, View.of, same_names, gather, compare, weighed)
 
 
-def keyed_hash(kernel: str) -> Sip:
-    """The keyed hash of that name. Raises as `comparison` does."""
-    found: Sip = siphash if kernel == "numpy" else _compiled(kernel).siphash_fast
-    return found
+def implementation(kernel: str) -> Implementation:
+    """The kernel of that name. Raises KernelUnavailable where `fast` is not installed, or for another name."""
+    return NUMPY if kernel == "numpy" else _compiled(kernel)
 
 
-def _compiled(kernel: str) -> ModuleType:
+@cache
+def _compiled(kernel: str) -> Implementation:
     if kernel != "fast":
         raise KernelUnavailable(f"kernel {kernel}: there are numpy and fast")
     try:
-        from matcher import fast
+        from matcher.fast import FAST
     except ImportError as error:
         raise KernelUnavailable("kernel fast needs numba: install warmlink[fast]") from error
-    return fast
+    return Implementation(*FAST)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, EncodedBatch
-from matcher.compare import U8, Cuts, View
+from matcher.compare import U8, Cuts
 from matcher.frequency import F64
 from matcher.index import RosterIndex
-from matcher.kernels import comparison
+from matcher.kernels import implementation
 from matcher.levels import FIELDS
-from matcher.weigh import Scales, weigh
+from matcher.weigh import Measures, Weighed
 
 PAIRS_AT_ONCE = 100_000
 """Row pairs compared in one go, so that memory stays bounded in exhaustive mode."""
@@ -41,17 +41,17 @@ class Scored:
 
 def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), above: float = -math.inf) -> Scored:
     """Compares and weighs every candidate. Pairs not above `above` bits are counted and dropped, unless required."""
-    left = View.of(bookings.rows.matrix(), bookings.tables)
-    same = index.same_names(bookings.tables)
-    scales = index.scales()
+    kernel = implementation(index.kernel)
+    left, right = kernel.view(bookings.rows.matrix(), bookings.tables), index.view()
     lowest = -math.inf if required else above
+    by = Measures(Cuts.of(index.model), index.scales(), index.same_names(left), lowest)
     people = bookings.person_of_row()
     compared = np.zeros(len(bookings), np.int64)
     pieces = []
     for i, j in _row_pairs(bookings, index, required):
         for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE):
             at = slice(lo, lo + PAIRS_AT_ONCE)
-            pieces.append(_score_rows(left, i[at], index, j[at], same=same, scales=scales, above=lowest))
+            pieces.append(kernel.weigh(left, i[at], right, j[at], by))
         compared += _compared(people[i], index.people_of(j), len(bookings))
     return _best(people, index, pieces, compared, (set(required), above))
 
@@ -69,21 +69,10 @@ def _row_pairs(bookings: EncodedBatch, index: RosterIndex, required: Pairs) -> I
         yield index.every_pair(int(bookings.starts[lo]), int(bookings.starts[min(lo + step, len(bookings))]))
 
 
-def _score_rows(
-    left: View, i: I32, index: RosterIndex, j: I32, *, same: I32, scales: Scales, above: float
-) -> tuple[I32, I32, U8, F64, F64]:
-    right = index.view()
-    seen = comparison(index.kernel)(left, i, right, j, Cuts.of(index.model))
-    bits = weigh(seen, (left, i), (right, j), same=same, scales=scales)
-    weight = np.zeros(len(i))
-    for row in bits:
-        weight += row
-    kept = np.flatnonzero(weight > above)
-    return i[kept], j[kept], seen.levels[:, kept], bits[:, kept], weight[kept]
-
-
 def _all_rows(bookings: EncodedBatch, index: RosterIndex, i: I32, j: I32, required: Pairs) -> tuple[I32, I32]:
     """Candidate row pairs, widened to every pair of identities of two people where either has aliases."""
+    if not required and not index.has_aliases() and len(bookings.rows) == len(bookings):
+        return i, j
     mine = np.diff(bookings.starts)
     a, b = bookings.person_of_row()[i], index.people_of(j)
     several = (mine[a] > 1) | (index.spans_of(b)[1] > 1)
@@ -115,13 +104,16 @@ def _compared(booking: I32, client: I32, n: int) -> NDArray[np.int64]:
 def _best(
     people: I32,
     index: RosterIndex,
-    pieces: Sequence[tuple[I32, I32, U8, F64, F64]],
+    pieces: Sequence[Weighed],
     compared: NDArray[np.int64],
     keep: tuple[set[tuple[int, int]], float],
 ) -> Scored:
     """Best row pair for each (booking, client); ties go to the earlier rows."""
-    i, j, weight = (np.concatenate([p[k] for p in pieces]) for k in (0, 1, 4))
-    levels, bits = (np.concatenate([p[k] for p in pieces], axis=1) for k in (2, 3))
+    (first, *more) = pieces
+    i, j, weight, levels, bits = first.i, first.j, first.weight, first.levels, first.bits
+    if more:
+        i, j, weight = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("i", "j", "weight"))
+        levels, bits = (np.concatenate([getattr(p, name) for p in pieces], axis=1) for name in ("levels", "bits"))
     booking, client = people[i], index.people_of(j)
     order = np.lexsort((j, i, -weight, client, booking))
     b, c = booking[order], client[order]

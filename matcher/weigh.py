@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32
-from matcher.compare import Compared, View
+from matcher.compare import U8, Compared, Cuts, View, compare
 from matcher.frequency import F64, Frequencies, NameRarity, street_keys
 from matcher.levels import FIELD_NUMBER, FIELDS, Address, Dob, Name, Plain
 from matcher.model import Model
 
+LEVELS = max(map(len, FIELDS.values()))
 VARIANTS = (int(Name.NICKNAME), int(Name.CLOSE), int(Name.SIMILAR))
 _VARIES = np.isin(np.arange(len(Name)), VARIANTS)
 
@@ -27,19 +30,67 @@ Side = tuple[View, I32]
 
 
 class Scales:
-    """log2 m, and log2 m/u, of every level, for one model over one roster."""
+    """log2 m, and log2 m/u, of every level, for one model over one roster. Tables are (fields, LEVELS)."""
 
     def __init__(self, model: Model, frequencies: Frequencies) -> None:
         self.frequencies = frequencies
-        self.log_m = [np.log2([1.0, *(v.m for v in f.levels)]) for f in model.fields]
-        self.bits = [
-            m - np.concatenate(([0.0], np.log2(u[1:]))) for m, u in zip(self.log_m, frequencies.levels, strict=True)
-        ]
+        self.log_m, self.bits = np.zeros((len(FIELDS), LEVELS)), np.zeros((len(FIELDS), LEVELS))
+        self.by_value = np.zeros((len(FIELDS), LEVELS), np.bool_)
+        for row, (field, u) in enumerate(zip(model.fields, frequencies.levels, strict=True)):
+            known = slice(1, len(u))
+            self.log_m[row, known] = np.log2([v.m for v in field.levels])
+            self.bits[row, known] = self.log_m[row, known] - np.log2(u[1:])
+            self.by_value[row, known] = [v.frequency for v in field.levels]
         shares = model.variants
         self.spread = np.zeros(len(Name))
         self.spread[list(VARIANTS)] = shares.nickname, shares.close, shares.similar
         self.bonus = shares.bonus
-        self.by_value = [frozenset(n for n, v in enumerate(f.levels, 1) if v.frequency) for f in model.fields]
+
+    @cached_property
+    def packed(self) -> tuple[NDArray[Any], ...]:
+        """The same for compiled code: level tables, variants, and names' bits, which are known, and strange names' bits."""
+        names = self.frequencies.first, self.frequencies.middle, self.frequencies.last
+        worth = np.stack([self.bits, self.log_m, self.by_value.astype(np.float64)])
+        columns = (np.stack([getattr(n, c) for n in names], axis=1) for c in ("bits", "known"))
+        return worth, np.append(self.spread, self.bonus), *columns, np.stack([n.strange for n in names])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Weighed:
+    """Row pairs whose weight is above a bound."""
+
+    i: I32
+    j: I32
+    levels: U8
+    """(fields, pairs)."""
+    bits: F64
+    weight: F64
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Measures:
+    """By what pairs are compared and weighed, beside their two sides."""
+
+    cuts: Cuts
+    scales: Scales
+    same: I32
+    """For each entry of the left name table the roster's equal entry, or -1."""
+    above: float
+    """Bits that a pair must exceed to be kept."""
+
+
+Weighing = Callable[[View, I32, View, I32, Measures], Weighed]
+
+
+def weighed(left: View, i: I32, right: View, j: I32, by: Measures) -> Weighed:
+    """Compares and weighs the pairs (left row i[p], right row j[p]); keeps those that are heavy enough."""
+    seen = compare(left, i, right, j, by.cuts)
+    bits = weigh(seen, (left, i), (right, j), same=by.same, scales=by.scales)
+    weight = np.zeros(len(i))
+    for row in bits:
+        weight += row
+    kept = np.flatnonzero(weight > by.above)
+    return Weighed(i[kept], j[kept], seen.levels[:, kept], bits[:, kept], weight[kept])
 
 
 def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales) -> F64:
@@ -50,7 +101,7 @@ def weigh(seen: Compared, mine: Side, theirs: Side, *, same: I32, scales: Scales
     (left, i), (right, j) = mine, theirs
     ours, rows = left.rows, right.rows
     held = scales.frequencies
-    bits = np.stack([scales.bits[f][seen.levels[f]] for f in range(len(FIELDS))])
+    bits = np.stack([worth[levels] for worth, levels in zip(scales.bits, seen.levels, strict=True)])
     names = (("first", seen.first, held.first), ("middle", seen.middle, held.middle), ("last", seen.last, held.last))
     values = _Values(bits, seen, scales, [row.tobytes() for row in seen.levels])
     for name, who, rarity in names:
@@ -76,9 +127,9 @@ class _Values:
     def weigh(self, field: str, level: int, rarity: Rarity) -> None:
         """Replaces the level's average u by that of the value which agreed."""
         row = FIELD_NUMBER[field]
-        if level in self.scales.by_value[row] and level in self.present[row]:
+        if self.scales.by_value[row, level] and level in self.present[row]:
             some = np.flatnonzero(self.seen.levels[row] == level)
-            self.bits[row, some] = self.scales.log_m[row][level] + rarity(some)
+            self.bits[row, some] = self.scales.log_m[row, level] + rarity(some)
 
 
 def _entries(bits: F64, who: I32) -> Rarity:
