@@ -33,22 +33,34 @@ class PassReport:
     capped_pairs: int
 
 
-class _Sorted:
-    """One pass: a sorted base, a sorted overlay, and additions not sorted yet."""
+Part = tuple[U64, U64]
+"""Base and overlay of one pass, both sorted."""
 
-    def __init__(self) -> None:
-        self.base: U64 = np.zeros(0, np.uint64)
-        self.overlay: U64 = np.zeros(0, np.uint64)
-        self.fresh: list[U64] = []
 
-    def settle(self) -> None:
-        if not self.fresh:
-            return
-        fresh, self.fresh = [self.overlay, *self.fresh], []
-        if sum(map(len, fresh)) * FOLD > len(self.base):
-            self.base, self.overlay = _sorted([self.base, *fresh]), np.zeros(0, np.uint64)
-        else:
-            self.overlay = _sorted(fresh)
+@dataclass(frozen=True, slots=True, repr=False)
+class Passes:
+    """Sorted (key << 32 | row) of every pass, one pass after the other; pass n stands from edges[n] to edges[n + 1]."""
+
+    words: U64
+    edges: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, columns: Sequence[Sequence[U64]]) -> Passes:
+        """For each pass some arrays, of which all but the first may stand in any order."""
+        edges = np.cumsum([0, *(sum(map(len, column)) for column in columns)])
+        words = np.empty(edges[-1], np.uint64)
+        for column, lo, hi in zip(columns, edges[:-1], edges[1:], strict=True):
+            if hi > lo:
+                np.concatenate(list(column), out=words[lo:hi])
+                if any(map(len, column[1:])):
+                    words[lo:hi].sort()
+        return cls(words, edges)
+
+    def __getitem__(self, n: int) -> U64:
+        return self.words[self.edges[n] : self.edges[n + 1]]
+
+
+NO_PASSES = Passes(np.zeros(0, np.uint64), np.zeros(len(PASSES) + 1, np.int64))
 
 
 def _sorted(parts: list[U64]) -> U64:
@@ -61,10 +73,6 @@ def _split(ranked: U64) -> tuple[I32, I32]:
     """Both halves of the distinct words of a sorted list."""
     distinct = ranked[np.concatenate(([True], ranked[1:] != ranked[:-1]))] if len(ranked) else ranked
     return (distinct >> _ROW).astype(np.int32), (distinct & _LOW).astype(np.int32)
-
-
-Part = tuple[U64, U64]
-"""Base and overlay of one pass, both sorted."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,51 +92,64 @@ class Found:
         return tuple(PassReport(each.name, *counts) for each, *counts in zip(PASSES, *columns, strict=True))
 
 
-Gather = Callable[[Sequence[Part], U32, Mapping[str, int]], Found]
+Gather = Callable[[Passes, Passes, U32, Mapping[str, int]], Found]
 
 
 class BlockIndex:
-    """All passes over one roster. `caps` says, by pass, from which size on a block is skipped."""
+    """All passes over one roster: a sorted base, a sorted overlay, and additions not sorted yet.
+
+    `caps` says, by pass, from which size on a block is skipped.
+    """
 
     def __init__(self, caps: Mapping[str, int]) -> None:
         self._caps = caps
-        self._passes = [_Sorted() for _ in PASSES]
+        self._base, self._overlay = NO_PASSES, NO_PASSES
+        self._fresh: list[list[U64]] = [[] for _ in PASSES]
 
     def add(self, blocks: U32, first_row: int) -> None:
         """Adds the blocking keys of rows `first_row` onward."""
         rows = np.arange(first_row, first_row + len(blocks), dtype=np.uint64)
-        for held, (_, lo, hi) in zip(self._passes, _RANGES, strict=True):
+        for fresh, (_, lo, hi) in zip(self._fresh, _RANGES, strict=True):
             keys = blocks[:, lo:hi].ravel()
             filled = np.flatnonzero(keys)
-            held.fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
+            fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
 
     def pairs(self, blocks: U32, find: Gather | None = None) -> Found:
         """Distinct (asking row, held row) pairs. `find` does the same as `gather`, the reference, faster."""
-        return (find or gather)(self._settled(blocks), blocks, self._caps)
+        self._settle()
+        return (find or gather)(self._base, self._overlay, blocks, self._caps)
 
     def pairs_by_pass(self, blocks: U32) -> dict[str, tuple[I32, I32]]:
         """The pairs of each pass alone."""
+        self._settle()
         found = {}
-        for part, (each, lo, hi) in zip(self._settled(blocks), _RANGES, strict=True):
+        for n, (each, lo, hi) in enumerate(_RANGES):
+            part = self._base[n], self._overlay[n]
             found[each.name] = _split(_sorted([lookup(part, blocks[:, lo:hi], self._caps[each.name])[0]]))
         return found
 
-    def _settled(self, blocks: U32) -> list[Part]:
-        """Base and overlay of each pass, sorted; a pass that nobody asks in is not sorted for that."""
-        asked: NDArray[np.bool_] = np.any(blocks != 0, axis=0)
-        for held, (_, lo, hi) in zip(self._passes, _RANGES, strict=True):
-            if held.fresh and asked[lo:hi].any():
-                held.settle()
-        return [(held.base, held.overlay) for held in self._passes]
+    def _settle(self) -> None:
+        """Sorts what was added into the overlay, and that into the base once it is a FOLD-th of it."""
+        fresh = sum(len(part) for parts in self._fresh for part in parts)
+        if not fresh:
+            return
+        added = [[self._overlay[n], *parts] for n, parts in enumerate(self._fresh)]
+        if (len(self._overlay.words) + fresh) * FOLD > len(self._base.words):
+            self._base = Passes.of([[self._base[n], *parts] for n, parts in enumerate(added)])
+            self._overlay = NO_PASSES
+        else:
+            self._overlay = Passes.of(added)
+        self._fresh = [[] for _ in PASSES]
 
     def nbytes(self) -> int:
-        return sum(p.base.nbytes + p.overlay.nbytes + sum(f.nbytes for f in p.fresh) for p in self._passes)
+        fresh = sum(part.nbytes for parts in self._fresh for part in parts)
+        return self._base.words.nbytes + self._overlay.words.nbytes + fresh
 
 
-def gather(parts: Sequence[Part], blocks: U32, caps: Mapping[str, int]) -> Found:
+def gather(base: Passes, overlay: Passes, blocks: U32, caps: Mapping[str, int]) -> Found:
     """The reference: each pass by itself, then every pair once."""
     found = [
-        lookup(part, blocks[:, lo:hi], caps[each.name]) for part, (each, lo, hi) in zip(parts, _RANGES, strict=True)
+        lookup((base[n], overlay[n]), blocks[:, lo:hi], caps[each.name]) for n, (each, lo, hi) in enumerate(_RANGES)
     ]
     i, j = _split(_sorted([pairs for pairs, _, _ in found]))
     sizes, blocked, dropped = np.array([(len(pairs), over, lost) for pairs, over, lost in found], np.int64).T

@@ -13,8 +13,8 @@ COMPILED_PARTS = ("jit", "comparing", "lookup", "hashing", "packing", "weighing"
 two releases apart, so `matcher.kernels.fingerprint` names a directory of their own for each.
 """
 
-_ENTRY: dict[str, Any] = {"cache": bool(getattr(config, "CACHE_DIR", "")), "nogil": True}
-_INNER: dict[str, Any] = {"nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_ENTRY: dict[str, Any] = {"cache": bool(getattr(config, "CACHE_DIR", "")), "nogil": True, "error_model": "numpy"}
+_INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 jit: Callable[..., Any] = numba.njit(**_ENTRY)
 """For functions that Python calls."""
 part: Callable[..., Any] = numba.njit(**_INNER)

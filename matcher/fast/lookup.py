@@ -7,12 +7,12 @@ spread hashes; what stands there says how far off that is (interpolation search:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from matcher.blocks import Found, Part
+from matcher.blocks import Found, Passes
 from matcher.fast.jit import jit, part
 from matcher.hashing import U32
 from matcher.passes import PASSES, slot_ranges
@@ -20,52 +20,45 @@ from matcher.passes import PASSES, slot_ranges
 LOW = 0xFFFFFFFF
 GAPS = (1750, 701, 301, 132, 57, 23, 10, 4, 1)
 """Of Shell's sort: for the most rows that a booking's blocks hold (Ciura, 2001)."""
-OF_SLOT = np.array([(2 * n, 2 * n + 1) for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots])
-"""(SLOTS, 2): where base and overlay of each slot's pass stand in the list of parts."""
+PASS_OF = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots])
+"""(SLOTS,): the pass of each slot."""
 
 
 @part
-def _guess(parts: Any, of_slot: Any, keys: Any, at: Any) -> None:
-    """First guesses, straight from the keys."""
+def _aim(words: Any, edges: Any, passes: Any, keys: Any, at: Any) -> None:
+    """About where each key stands: straight from the key, then twice by how far off the entry there is."""
     for s in range(len(keys)):
-        for k in range(2):
-            at[s, k] = (np.int64(keys[s]) * np.int64(len(parts[of_slot[s, k]]))) >> 32
+        lo, hi = edges[passes[s]], edges[passes[s] + 1]
+        at[s] = lo + ((np.int64(keys[s]) * (hi - lo)) >> 32)
+    for _ in range(2):
+        for s in range(len(keys)):
+            lo, hi = edges[passes[s]], edges[passes[s] + 1]
+            if keys[s] and hi > lo:
+                there = np.int64(words[min(at[s], hi - 1)] >> np.uint64(32))
+                at[s] = min(max(at[s] + (((np.int64(keys[s]) - there) * (hi - lo)) >> 32), lo), hi)
 
 
 @part
-def _refine(parts: Any, of_slot: Any, keys: Any, at: Any) -> None:
-    """Better guesses, by how far off the entries at the last ones are."""
-    for s in range(len(keys)):
-        for k in range(2):
-            held = parts[of_slot[s, k]]
-            n = np.int64(len(held))
-            if n and keys[s]:
-                there = np.int64(held[min(at[s, k], n - 1)] >> np.uint64(32))
-                at[s, k] = min(max(at[s, k] + (((np.int64(keys[s]) - there) * n) >> 32), 0), n)
-
-
-@part
-def _lower(held: Any, key: Any, at: Any) -> Any:
-    """Position of the first entry not below `key`, looked for around `at` in growing steps, then by bisection."""
-    n: Any = np.int64(len(held))
-    lo: Any = np.int64(0)
-    hi: Any = n
+def _lower(words: Any, first: Any, last: Any, key: Any, at: Any) -> Any:
+    """Position of the first entry from `first` to `last` not below `key`: around `at` in growing steps, then by bisection."""
+    lo: Any = first
+    hi: Any = last
     step: Any = np.int64(8)
-    if at < n and held[at] < key:
+    if at < last and words[at] < key:
         lo = at + 1
-        while lo + step < n and held[lo + step] < key:
+        while lo + step < last and words[lo + step] < key:
             lo += step + 1
             step *= 2
-        hi = min(lo + step, n)
+        hi = min(lo + step, last)
     else:
-        hi = min(at, n)
-        while hi - step > 0 and held[hi - step] >= key:
+        hi = min(at, last)
+        while hi - step > first and words[hi - step] >= key:
             hi -= step
             step *= 2
-        lo = max(hi - step, 0)
+        lo = max(hi - step, first)
     while lo < hi:
         mid = (lo + hi) // 2
-        if held[mid] < key:
+        if words[mid] < key:
             lo = mid + 1
         else:
             hi = mid
@@ -73,42 +66,52 @@ def _lower(held: Any, key: Any, at: Any) -> Any:
 
 
 @part
-def _length(held: Any, lo: Any, key: Any) -> Any:
+def _length(words: Any, lo: Any, last: Any, key: Any) -> Any:
     """How many entries from `lo` on have the key. Most blocks are small; large ones are bisected."""
     end = lo
-    while end < len(held) and end < lo + 64 and held[end] >> np.uint64(32) == key:
+    while end < last and end < lo + 64 and words[end] >> np.uint64(32) == key:
         end += 1
     if end == lo + 64:
-        end = _lower(held, (np.uint64(key) << np.uint64(32)) | np.uint64(LOW), end)
+        end = _lower(words, end, last, (np.uint64(key) << np.uint64(32)) | np.uint64(LOW), end)
     return end - lo
 
 
 @part
-def _spans(parts: Any, of_slot: Any, keys: Any, caps: Any, at: Any, sizes: Any, counts: Any, over: Any) -> Any:
-    """Where each of one row's keys stands and how often; returns how many rows that is, and how many keys were capped."""
-    _guess(parts, of_slot, keys, at)
-    _refine(parts, of_slot, keys, at)
-    _refine(parts, of_slot, keys, at)
+def _spans(words: Any, edges: Any, passes: Any, keys: Any, at: Any, sizes: Any) -> None:
+    """Where each of one row's keys stands, and how often."""
+    _aim(words, edges, passes, keys, at)
+    for s in range(len(keys)):
+        sizes[s] = 0
+        lo, hi = edges[passes[s]], edges[passes[s] + 1]
+        if keys[s] and hi > lo:
+            at[s] = _lower(words, lo, hi, np.uint64(keys[s]) << np.uint64(32), at[s])
+            sizes[s] = _length(words, at[s], hi, np.uint64(keys[s]))
+
+
+@part
+def _cap(keys: Any, passes: Any, caps: Any, sizes: Any, more: Any, counts: Any, over: Any) -> Any:
+    """Empties blocks over their cap and notes their keys; returns how many rows are left, and how many keys were noted."""
     found, capped = np.int64(0), np.int64(0)
     for s in range(len(keys)):
-        total = np.int64(0)
-        for k in range(2):
-            held = parts[of_slot[s, k]]
-            sizes[s, k] = 0
-            if keys[s] and len(held):
-                at[s, k] = _lower(held, np.uint64(keys[s]) << np.uint64(32), at[s, k])
-                sizes[s, k] = _length(held, at[s, k], np.uint64(keys[s]))
-                total += sizes[s, k]
-        p = of_slot[s, 0] // 2
+        p, total = passes[s], sizes[s] + more[s]
         if total > caps[p]:
             counts[p, 1] += total
             over[capped] = (np.uint64(p) << np.uint64(32)) | np.uint64(keys[s])
             capped += 1
-            sizes[s, 0] = sizes[s, 1] = 0
+            sizes[s] = more[s] = 0
         else:
             counts[p, 0] += total
             found += total
     return found, capped
+
+
+@part
+def _copy(words: Any, at: Any, sizes: Any, rows: Any, filled: Any) -> Any:
+    for s in range(len(at)):
+        for n in range(at[s], at[s] + sizes[s]):
+            rows[filled] = np.int32(words[n] & np.uint64(LOW))
+            filled += 1
+    return filled
 
 
 @part
@@ -140,25 +143,25 @@ def _distinct(rows: Any) -> Any:
 
 
 @jit
-def _gather(parts: Any, of_slot: Any, blocks: Any, caps: Any) -> Any:
+def _gather(
+    words: Any, edges: Any, late_words: Any, late_edges: Any, passes: Any, blocks: Any, caps: Any
+) -> Any:  # fmt: skip
     """Row pairs, pairs found and lost by pass, and keys over the cap as (pass << 32 | key)."""
     slots = blocks.shape[1]
-    at, sizes = np.empty((slots, 2), np.int64), np.empty((slots, 2), np.int64)
+    at, late_at = np.empty(slots, np.int64), np.empty(slots, np.int64)
+    sizes, late_sizes = np.empty(slots, np.int64), np.empty(slots, np.int64)
     counts, over = np.zeros((len(caps), 2), np.int64), np.empty(2 * slots, np.uint64)
     i, j = np.empty(64, np.int32), np.empty(64, np.int32)
     end, capped = 0, 0
     for row in range(len(blocks)):
+        _spans(words, edges, passes, blocks[row], at, sizes)
+        _spans(late_words, late_edges, passes, blocks[row], late_at, late_sizes)
         over = grown(over, capped + slots)
-        total, more = _spans(parts, of_slot, blocks[row], caps, at, sizes, counts, over[capped:])
+        total, more = _cap(blocks[row], passes, caps, sizes, late_sizes, counts, over[capped:])
         capped += more
         j = grown(j, end + total)
-        filled = end
-        for s in range(slots):
-            for k in range(2):
-                held = parts[of_slot[s, k]]
-                for n in range(at[s, k], at[s, k] + sizes[s, k]):
-                    j[filled] = np.int32(held[n] & np.uint64(LOW))
-                    filled += 1
+        filled = _copy(words, at, sizes, j, end)
+        filled = _copy(late_words, late_at, late_sizes, j, filled)
         filled = end + _distinct(j[end:filled])
         i = grown(i, filled)
         while end < filled:
@@ -167,10 +170,10 @@ def _gather(parts: Any, of_slot: Any, blocks: Any, caps: Any) -> Any:
     return i[:end], j[:end], counts, over[:capped]
 
 
-def gather_fast(parts: Sequence[Part], blocks: U32, caps: Mapping[str, int]) -> Found:
+def gather_fast(base: Passes, overlay: Passes, blocks: U32, caps: Mapping[str, int]) -> Found:
     """The pairs and counts of `matcher.blocks.gather`, compiled."""
-    flat = tuple(array for each in parts for array in each)
     limits = np.array([caps[each.name] for each in PASSES])
-    i, j, counts, over = _gather(flat, OF_SLOT, np.ascontiguousarray(blocks), limits)
+    asked = np.ascontiguousarray(blocks)
+    i, j, counts, over = _gather(base.words, base.edges, overlay.words, overlay.edges, PASS_OF, asked, limits)
     blocked = np.bincount((np.unique(over) >> np.uint64(32)).astype(np.int64), minlength=len(PASSES))
     return Found(i, j, counts[:, 0], blocked, counts[:, 1])

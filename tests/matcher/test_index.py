@@ -94,7 +94,7 @@ def test_blocks_over_the_cap_are_skipped_and_counted() -> None:
     blocks = BlockIndex(MODEL.caps)
     for row in range(cap + 1):
         blocks.add(same.blocks, row)
-    _, _, report = blocks.pairs(same.blocks)
+    report = blocks.pairs(same.blocks).report
     phone = next(r for r in report if r.name == "phone+initial")
     assert phone.pairs == 0
     assert phone.capped_blocks == 2

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher import Encoder, link
+from matcher.blocks import Passes
 from matcher.compare import Cuts, View, compare
 from matcher.errors import KernelUnavailable
 from matcher.kernels import implementation
@@ -88,14 +89,15 @@ def test_fast_lookup_finds_what_bisection_finds(
     known = [*held[0], *held[1]]
     rows = [(a, shuffled.choice(known) if known and b % 2 else b) for a, b in asked]
     asking = np.zeros((len(rows), SLOTS), np.uint32)
-    nothing = np.zeros(0, np.uint64)
-    found = [(nothing, nothing)] * len(PASSES)
+    base, overlay = ([[np.zeros(0, np.uint64)] for _ in PASSES] for _ in range(2))
     for n, (each, lo, hi) in enumerate(slot_ranges()):
         if each.name in {"phone+initial", "lane+name"}:  # two passes, so that some pairs are found twice
             asking[:, lo:hi] = np.array(rows, np.uint32).reshape(-1, 2)
-            found[n] = (parts[0], parts[1])
+            base[n], overlay[n] = [parts[0]], [parts[1]]
     caps = dict.fromkeys(MODEL.caps, cap)
-    slow, fast = (implementation(kernel).gather(found, asking, caps) for kernel in ("numpy", "fast"))
+    slow, fast = (
+        implementation(kernel).gather(Passes.of(base), Passes.of(overlay), asking, caps) for kernel in ("numpy", "fast")
+    )
     for column in ("booking_rows", "roster_rows"):
         assert np.array_equal(getattr(slow, column), getattr(fast, column))
     assert slow.report == fast.report
