@@ -31,13 +31,15 @@ Columns = Mapping[str, Sequence[str]]
 INHERITED = ("birth_date", "sex", "suffix", "ssn4", "phone", "street", "city", "state", "zip")
 """What an alias takes from the name of record where it does not say otherwise."""
 
-_SUFFIXES = ("", "jr", "sr", "ii", "iii", "iv")
+SUFFIXES = ("", "jr", "sr", "ii", "iii", "iv")
+FEW = 6
+"""Up to so many identities, a compiled encoder takes them value by value."""
 _DOB_MASKS = [[i for i in range(8) if i != hidden] for hidden in range(8)]
 _FACT = {name: i for i, name in enumerate((*FACTS, ""))}
-_SLOT_FACTS = np.array([[_FACT[f] for f in ("", "", *names)[-3:]] for p in PASSES for names in p.slots]).T
+SLOT_FACTS = np.array([[_FACT[f] for f in ("", "", *names)[-3:]] for p in PASSES for names in p.slots]).T
 """(3, SLOTS): which facts make each slot's key; one number past the facts where a slot has fewer than three."""
-_UNUSED = np.equal(_SLOT_FACTS, len(FACTS))[:, :, None]
-_SLOT_PASSES = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots], np.uint64)
+_UNUSED = np.equal(SLOT_FACTS, len(FACTS))[:, :, None]
+SLOT_PASSES = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots], np.uint64)
 
 
 def distinct(values: Sequence[str], step: Callable[[str], T]) -> tuple[list[T], I32]:
@@ -136,13 +138,15 @@ class Encoder:
     """
 
     def __init__(self, key: LinkageKey, model: Model, *, kernel: Kernel = "numpy") -> None:
-        self._sip = implementation(kernel).hash
+        self._sip = implementation(kernel).sip
         self.header = EncodingHeader(model.encoding.version, key.key_id, key.epoch, model.schema_hash)
         self._names = FilterTable.make(key.derive("names", 32), model.encoding.name_hashes)
         self._streets = FilterTable.make(key.derive("street", 32), model.encoding.street_hashes)
         purposes = ("dob", "ssn4", "phone", "zip", "city", "number", "sex", "suffix", "group", "block")
         self._keys = {p: key.derive(f"token/{p}", 16) for p in purposes}
-        self._suffixes = tokens(self._keys["suffix"], _SUFFIXES)
+        self._suffixes = tokens(self._keys["suffix"], SUFFIXES)
+        masks = self._names.masks, self._streets.masks
+        self._few = implementation(kernel).few(self.header, *masks, self._keys, self._suffixes)
 
     def __repr__(self) -> str:
         return f"<encoder of epoch {self.header.epoch}>"
@@ -154,6 +158,8 @@ class Encoder:
         """
         if not all(people):
             raise ValueError("a person needs at least one identity")
+        if self._few and sum(map(len, people)) <= FEW:
+            return self._few(people)
         columns: dict[str, list[str]] = {f.name: [] for f in fields(Identity)}
         for person in people:
             for identity in person:
@@ -166,7 +172,7 @@ class Encoder:
         """Encodes columns of text, one entry per identity; `counts` says how many entries each person has (default 1)."""
         n = max((len(c) for c in columns.values()), default=0)
         text = {f.name: columns.get(f.name) or [""] * n for f in fields(Identity)}
-        text["first"], text["last"] = _uncomma(text["first"], text["last"])
+        text["first"], text["last"] = uncomma(text["first"], text["last"])
         starts = np.arange(n + 1) if counts is None else np.concatenate(([0], np.cumsum(counts)))
         names, first, middle, last, suffix = self._name_columns(text)
         rows, tables, facts = self._other_columns(text, names, suffix)
@@ -268,10 +274,10 @@ class Encoder:
     def _blocks(self, facts: Mapping[str, U64], n: int) -> U32:
         """Blocking keys (n, SLOTS): a keyed hash of the pass and its facts, in no particular order."""
         known = np.stack([*(facts[name] for name in FACTS), np.zeros(n, np.uint64)])
-        words = known[_SLOT_FACTS]
+        words = known[SLOT_FACTS]
         at = np.flatnonzero(((words != 0) | _UNUSED).all(axis=0))
         chosen = np.sort(words.reshape(3, -1)[:, at], axis=0)
-        passes = _SLOT_PASSES[at // max(n, 1)]
+        passes = SLOT_PASSES[at // max(n, 1)]
         keys = np.zeros(SLOTS * n, np.uint32)
         keys[at] = short(self._sip(self._keys["block"], [passes, *chosen]))
         return np.ascontiguousarray(keys.reshape(SLOTS, n).T)
@@ -301,7 +307,7 @@ def _values(texts: Sequence[str], step: Callable[[str], str]) -> tuple[list[str]
 
 def _pick(values: Sequence[str], at: I32) -> I32:
     """For each row the number of its suffix."""
-    return np.array([_SUFFIXES.index(v) for v in values], np.int32)[at] if values else at
+    return np.array([SUFFIXES.index(v) for v in values], np.int32)[at] if values else at
 
 
 def _placeholders(
@@ -313,7 +319,7 @@ def _placeholders(
     return some[at_first] & no_one[at_last] if len(at_first) else np.zeros(0, bool)
 
 
-def _uncomma(first: Sequence[str], last: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def uncomma(first: Sequence[str], last: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
     """`LAST, FIRST` written into the surname field becomes two fields."""
     odd = [i for i, (f, v) in enumerate(zip(first, last, strict=True)) if not f and "," in v]
     if not odd:

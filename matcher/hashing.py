@@ -29,8 +29,8 @@ _FEW = 12
 """Up to so many messages are hashed one by one: that is faster than an array operation on so few."""
 _PIECE = 8192
 """Messages hashed at once: the working arrays stay in the cache."""
-_CODES = np.zeros(256, np.uint8)
-_CODES[[ord(c) for c in ALPHABET]] = np.arange(BASE)
+CODES = np.zeros(256, np.uint8)
+CODES[[ord(c) for c in ALPHABET]] = np.arange(BASE)
 
 
 def _rotl(x: U64, by: int) -> U64:
@@ -165,7 +165,7 @@ class FilterTable:
         """Filters (n, FILTER_WORDS) of normalised, non-empty values."""
         if not values:
             return np.zeros((0, FILTER_WORDS), np.uint64)
-        codes = _CODES[np.frombuffer(("_" + "_".join(values) + "_").encode("ascii"), np.uint8)].astype(np.intp)
+        codes = CODES[np.frombuffer(("_" + "_".join(values) + "_").encode("ascii"), np.uint8)].astype(np.intp)
         grams = codes[:-1] * BASE + codes[1:]
         lengths = np.array([len(v) for v in values], np.intp)
         starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1]))

@@ -17,7 +17,7 @@ def _turn(x: Any, by: Any) -> Any:
 
 
 @part
-def _sip_round(a: Any, b: Any, c: Any, d: Any) -> Any:
+def sip_round(a: Any, b: Any, c: Any, d: Any) -> Any:
     a, c = a + b, c + d
     b, d = _turn(b, 13) ^ a, _turn(d, 16) ^ c
     a = _turn(a, 32)
@@ -35,11 +35,11 @@ def _siphash(seeds: Any, words: Any, found: Any) -> None:
             word = words[k, n] if k < len(words) else length
             d ^= word
             for _ in range(2):
-                a, b, c, d = _sip_round(a, b, c, d)
+                a, b, c, d = sip_round(a, b, c, d)
             a ^= word
         c ^= np.uint64(0xFF)
         for _ in range(4):
-            a, b, c, d = _sip_round(a, b, c, d)
+            a, b, c, d = sip_round(a, b, c, d)
         found[n] = a ^ b ^ c ^ d
 
 

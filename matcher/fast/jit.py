@@ -8,7 +8,7 @@ from typing import Any
 import numba
 from numba.core import config
 
-COMPILED_PARTS = ("jit", "comparing", "lookup", "hashing", "packing", "weighing", "single")
+COMPILED_PARTS = ("jit", "comparing", "lookup", "hashing", "packing", "weighing", "few")
 """Modules with compiled code. numba's own cache looks at the time and size of one source file only: not enough to tell
 two releases apart, so `matcher.kernels.fingerprint` names a directory of their own for each.
 """

@@ -110,6 +110,12 @@ def test_fast_encodings_are_the_same_bytes(people: list[Identity]) -> None:
     assert FAST_ENCODER.encode(rows).to_bytes() == ENCODER.encode(rows).to_bytes()
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(identities(), min_size=1, max_size=3), min_size=1, max_size=2))
+def test_a_few_people_are_encoded_to_the_same_bytes(people: list[list[Identity]]) -> None:
+    assert FAST_ENCODER.encode(people).to_bytes() == ENCODER.encode(people).to_bytes()
+
+
 def test_an_unknown_kernel_is_refused() -> None:
     with pytest.raises(KernelUnavailable, match="numpy and fast"):
         implementation("quick")
