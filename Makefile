@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format bench lock clean programs
+.PHONY: help demo test lint format bench lock wheel sbom clean programs
 
 help:
 	@echo "make demo   set up, then run the whole job once on sample data"
 	@echo "make test   set up, then run every test"
 	@echo "make lint   style, types, and which room may import which"
 	@echo "make bench  speed and accuracy, as ratios in one run"
+	@echo "make wheel  dist/*.whl, the same bytes from the same commit"
+	@echo "make sbom   dist/warmlink.cdx.json, what it is made of (CycloneDX)"
 	@echo "make lock   resolve requirements/*.txt anew, with hashes"
 
 # A stamp per requirement set: pip runs again only when the set changed.
@@ -49,6 +51,16 @@ format: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	@for b in bench/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
+# The moment of the commit stands for the present, so that whoever builds it gets the same bytes.
+wheel: $(VENV)/base.stamp
+	@umask 022; SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)} \
+	  $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist . && sha256sum dist/*.whl
+
+sbom: $(VENV)/dev.stamp
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements requirements/base.txt --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o dist/warmlink.cdx.json && echo dist/warmlink.cdx.json
+
 # The tests' set is resolved first and holds the product's set to the same versions.
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate
 lock:
@@ -59,4 +71,4 @@ lock:
 	rm requirements/.pins
 
 clean:
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -146,7 +146,7 @@ def postpone(conn: Connection, taken: Claim, until: datetime, *, now: datetime, 
 
 def withdraw(conn: Connection, alert: AlertRef, *, now: datetime, code: str) -> int:
     """Stop every entry of an alert that has not been delivered, also one that a worker holds. Returns how many."""
-    open_entries = and_(outbox.c.alert == alert, outbox.c.state.in_(("queued", "leased", "dead")))
+    open_entries = and_(outbox.c.alert == alert, outbox.c.state.in_(("queued", "leased", "dead", "held")))
     stopped = conn.execute(
         update(outbox)
         .where(open_entries)

@@ -164,6 +164,21 @@ class AuditSettings(Section):
     retention_years: int = Field(6, ge=6, le=100, description="how long content is kept (45 CFR 164.316: six years)")
 
 
+class BackupSettings(Section):
+    """Encrypted copies, and the audit log's journal that a restore goes on from. Best both on other storage."""
+
+    folder: Path = Field(Path("backups"), description="where backups go")
+    journal: Path = Field(Path("journal"), description="where entries of the audit log go as they are written")
+    keep_days: int = Field(14, ge=1, le=365, description="older ones are removed, the newest never")
+    every_hours: int = Field(26, ge=1, le=24 * 31, description="`doctor` complains of a newest backup older than this")
+
+
+class LogSettings(Section):
+    """Where the log goes: JSON lines of codes, counts and instants."""
+
+    file: Path | None = Field(None, description="a file of its own; empty: standard error, which systemd keeps")
+
+
 class AlertSettings(Section):
     signing_key: Path = Field(Path("keys/sender.key"), description="Ed25519 key that signs alerts")
     backup_key: Path = Field(Path("keys/backup.pub.jwk"), description="public JWK that every alert is also sealed to")
@@ -356,6 +371,8 @@ class Settings(Section):
     drop: DropSettings = DropSettings()
     consent: ConsentSettings = ConsentSettings()
     console: ConsoleSettings = ConsoleSettings()
+    backup: BackupSettings = BackupSettings()
+    log: LogSettings = LogSettings()
     feeds_folder: Path = Field(Path("feeds"), description="every YAML file in it describes one more feed")
     feeds: tuple[FeedSettings, ...] = ()
     programs: tuple[ProgramSettings, ...] = ()

@@ -40,7 +40,7 @@ def metrics(request: Request) -> Response:
     runtime = runtime_of(request)
     if not _may_collect(request, runtime):
         raise NotSignedIn("metrics are for the collector and the operator")
-    text = "".join(f"{line}\n" for line in _lines(status(runtime.engine)))
+    text = "".join(f"{line}\n" for line in metric_lines(status(runtime.engine)))
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
@@ -53,10 +53,18 @@ def _may_collect(request: Request, runtime: Runtime) -> bool:
     return who is not None and who.may(Right.OPERATE)
 
 
-def _lines(page: StatusPage) -> Iterator[str]:
+def metric_lines(page: StatusPage) -> Iterator[str]:
     yield from _gauge("warmlink_healthy", "1 when nothing waits for a person.", {"": int(page.healthy)})
     yield from _gauge("warmlink_clients", "Clients on the rosters.", {"": page.clients})
     yield from _gauge("warmlink_audit_entries", "Entries of the audit log.", {"": page.audit_size})
+    yield from _gauge("warmlink_shadow", "1 while it tells nobody.", {"": int(page.shadow)})
+    for name, words, at in (
+        ("last_cycle", "When a cycle last ended.", page.last_cycle_at),
+        ("checkpoint", "When a checkpoint was last published.", page.checkpoint_at),
+        ("backup", "When the newest backup was made.", page.backup_at),
+        ("outbox_oldest", "Since when the oldest entry of the outbox is due.", page.oldest_waiting),
+    ):
+        yield from _gauge(f"warmlink_{name}_timestamp_seconds", words, {"": int(at.timestamp())} if at else {})
     feeds = {f'feed="{f.feed}"': int(f.state in {"ok", "new"}) for f in page.feeds}
     yield from _gauge("warmlink_feed_ok", "1 when the feed is as it should be.", feeds)
     last = {f'feed="{f.feed}"': int(f.last_ok_at.timestamp()) for f in page.feeds if f.last_ok_at}

@@ -15,7 +15,7 @@ from service.channels import CONTENT
 from service.clinics import clinic_named
 from service.disclosure import read_input
 from service.engine import Engine
-from store import clients, findings, staff
+from store import clients, fences, findings, staff
 from store.tables import outbox
 
 _RESULTS: Mapping[type[Outcome], str] = {Delivered: "delivered", TryLater: "retry", Dead: "dead"}
@@ -70,7 +70,9 @@ def disclosure_leaves(engine: Engine, conn: Connection, claim: Claim) -> list[Le
 
 
 def _first_to_arrive(conn: Connection, claim: Claim) -> bool:
-    """One alert to one person is one disclosure, by however many channels it goes."""
+    """One alert to one person is one disclosure, by however many channels it goes, and once more after a restore."""
+    if fences.was_sent(conn, claim.ref):
+        return False
     arrived = select(func.count()).select_from(outbox).where(outbox.c.alert == claim.alert)
     mine = arrived.where(outbox.c.state == "delivered", outbox.c.channel.in_(CONTENT))
     return conn.execute(mine).scalar_one() == 1

@@ -13,6 +13,7 @@ from alerts.channels import Parcel
 from alerts.courier import INBOX, Courier, NotNeeded, Postponed, Withdrawn
 from alerts.outbox import Claim, Dead, Delivered, Outcome, TryLater
 from records import AlertRef, StaffId, StaffMember
+from service import gate
 from service.channels import address_of, channels
 from service.clinic_delivery import to_clinic
 from service.clinics import clinic_named
@@ -20,7 +21,7 @@ from service.delivery_leaves import delivery_leaf, disclosure_leaves, undelivere
 from service.engine import Engine
 from service.notices import MAIL, NOTICES, announce, hindrance, name_of_notice
 from service.sealing import content_now, sealed_for
-from store import findings, staff
+from store import fences, findings, staff
 
 _AT_ONCE = 200
 
@@ -45,7 +46,9 @@ class Dispatcher:
     sent: Sent = field(default_factory=Sent)
 
     def run(self) -> Sent:
-        """Work the outbox until nothing in it is due."""
+        """Work the outbox until nothing in it is due. In shadow, and behind the fence after a restore, nothing leaves."""
+        if not gate.may_send(self.engine):
+            return self.sent
         courier = Courier(
             database=self.engine.database,
             channels=channels(self.engine),
@@ -70,6 +73,8 @@ class Dispatcher:
         return made
 
     def _prepared(self, conn: Connection, claim: Claim, now: datetime) -> Parcel | Withdrawn | NotNeeded | Postponed:
+        if claim.channel != INBOX and fences.was_sent(conn, claim.ref):
+            return NotNeeded("before_restore")
         alert = findings.get_alert(conn, claim.alert)
         clinic = clinic_named(self.engine, str(alert.recipient)) if alert else None
         if clinic is not None:
@@ -77,6 +82,11 @@ class Dispatcher:
         member = staff.get(conn, StaffId(str(alert.recipient))) if alert else None
         if alert is None or member is None:
             return Withdrawn("recipient_gone")
+        return self._to_member(conn, claim, alert, member, now)
+
+    def _to_member(
+        self, conn: Connection, claim: Claim, alert: Any, member: StaffMember, now: datetime
+    ) -> Parcel | Withdrawn | NotNeeded | Postponed:
         if claim.channel in NOTICES:
             return self._notice(conn, claim, alert, member, now)
         address = address_of(member, claim.channel)

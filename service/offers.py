@@ -22,7 +22,7 @@ from service.clinics import clinic_named
 from service.disclosure import Case, evaluate
 from service.engine import Engine
 from service.retention import held
-from store import findings, inbox, staff
+from store import findings, inbox, operation, staff
 
 _LEAST = timedelta(microseconds=1)
 LOGGED_AS = {"hand_over": "handover", "court_date": "court", "already_in_custody": "in_custody"}
@@ -64,7 +64,7 @@ def offer(engine: Engine, conn: Connection, case: Case, to: StaffMember, news: N
     if ref is None:
         return None
     answer = evaluate(engine, conn, case, to, stage="link", at=now)
-    if news.quiet or not answer.allows(news.kind):
+    if news.quiet or not answer.allows(news.kind) or operation.in_shadow(conn):
         return Offer(answer.decision, (answer.leaf,), queued=False)
     queued = _queue(engine, conn, case, ref=ref, recipient=to.staff, decision=answer.ref, news=news, now=now)
     return Offer(answer.decision, (answer.leaf, queued), queued=True)
@@ -143,7 +143,7 @@ def retract(
     owed = {**owed, **{b.recipient: rows[b.alert] for b in back if b.received}}
     owed.pop(apart_from, None)
     for row in owed.values():
-        _queue_retraction(engine, conn, row, now)
+        queue_retraction(engine, conn, row, now)
     affected = {**{row.ref: row for row in owed.values()}, **{b.alert: rows[b.alert] for b in back}}
     return [
         leaf(
@@ -172,9 +172,9 @@ def _lost_it_earlier(conn: Connection, rows: Iterable[findings.AnyRow]) -> dict[
     }
 
 
-def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, now: datetime) -> None:
+def queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, now: datetime) -> None:
     """The retraction of an alert is an alert of its own, without anything of the first but its opaque name and time."""
-    ref = AlertRef(engine.locator.ref("alert", row.ref, AlertKind.RETRACTION.value))
+    ref = retraction_of(engine, AlertRef(str(row.ref)))
     findings.add_alert(
         conn,
         ref=ref,
@@ -189,6 +189,11 @@ def _queue_retraction(engine: Engine, conn: Connection, row: findings.AnyRow, no
         retracts=row.ref,
     )
     enqueue(engine, conn, ref, StaffId(str(row.recipient)), now)
+
+
+def retraction_of(engine: Engine, alert: AlertRef) -> AlertRef:
+    """The name of the alert that takes another one back."""
+    return AlertRef(engine.locator.ref("alert", alert, AlertKind.RETRACTION.value))
 
 
 def enqueue(engine: Engine, conn: Connection, ref: AlertRef, recipient: StaffId, now: datetime) -> None:

@@ -18,6 +18,7 @@ from records import AlertRef, StaffId, StaffMember
 from service.cases import case_of
 from service.disclosure import evaluate
 from service.engine import Engine
+from service.gate import may_open
 from service.narrowing import Narrowed, cut_down
 from store import findings, inbox, staff
 from store.inbox import InboxItem
@@ -113,6 +114,8 @@ def _consented(
     """The sealed text if the rules permit reading it now. The last leaf is an opening, or else a refused attempt."""
     if alert.kind == AlertKind.RETRACTION.value:  # says nothing of anybody, so there is nothing to ask consent for
         return item.jwe, [leaf(Kind.OPENING, alert=item.alert, by=member.staff, kid=item.kid)]
+    if not may_open(conn):
+        return None, [_refused(["FACTS_LOST_IN_RESTORE"], member, item.alert)]
     case = case_of(engine, conn, str(alert.link))
     if case is None:
         return None, [_refused(["BOOKING_SEALED"], member, item.alert)]

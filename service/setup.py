@@ -14,7 +14,7 @@ from alerts.keys import PrivateKey, Signer
 from config import Refuse, Settings, load
 from service.feeds import place
 from service.keys import key_provider
-from store import migrate, vaults
+from store import migrate, operation, vaults
 from store.database import Database
 from store.envelope import RandomBytes
 from store.keys import MASTER_BYTES, KeyRing, format_master
@@ -36,9 +36,18 @@ class Installation:
 
 
 def install(
-    home: Path, config_text: str, *, random: RandomBytes, now: datetime, environment: Mapping[str, str]
+    home: Path,
+    config_text: str,
+    *,
+    random: RandomBytes,
+    now: datetime,
+    environment: Mapping[str, str],
+    shadow: bool = False,
 ) -> Installation:
-    """Make folder, configuration, keys and database. Refuses a folder that already has a configuration."""
+    """Make folder, configuration, keys and database. Refuses a folder that already has a configuration.
+
+    `shadow`: it matches and decides, and tells nobody until `warmlink go-live`.
+    """
     config = home / CONFIG_NAME
     if config.exists():
         raise AlreadyInstalled(f"{home} already holds {CONFIG_NAME}; choose another folder")
@@ -49,7 +58,7 @@ def install(
     for feed in settings.feeds:
         place(settings, feed).mkdir(parents=True, exist_ok=True)
     settings.at(settings.audit.checkpoints).mkdir(parents=True, exist_ok=True)
-    make_database(settings, random, now, environment)
+    make_database(settings, random, now, environment, shadow=shadow)
     return Installation(home, settings, backup_private)
 
 
@@ -67,12 +76,16 @@ def make_keys(settings: Settings, random: RandomBytes) -> Path:
     return private
 
 
-def make_database(settings: Settings, random: RandomBytes, now: datetime, environment: Mapping[str, str]) -> None:
+def make_database(
+    settings: Settings, random: RandomBytes, now: datetime, environment: Mapping[str, str], *, shadow: bool = False
+) -> None:
     database = Database(settings.database_url())
     migrate.upgrade(database)
     ring = KeyRing.derive(key_provider(settings, environment).master())
     with database.write() as conn:
         vaults.create(conn, ring, random, now)
+        if shadow:
+            operation.set_mode(conn, operation.Mode.SHADOW, "init", now)
     database.close()
 
 

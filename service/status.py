@@ -7,12 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from service.backups.note import latest
 from service.caseload import NO_BIRTH_DATE
 from service.engine import Engine
 from service.pulse import states
-from store import feeds, findings
+from store import feeds, fences, findings, operation
 from store.feeds import FeedStatus
-from store.tables import client, outbox
+from store.fences import Fence
+from store.tables import audit_checkpoint, client, outbox, run_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class StatusPage:
     audit_size: int
     audit_root: str
     healthy: bool
+    shadow: bool = False
+    fence: Fence | None = None
+    """Up since a restore: what waits is held until a person lets it go."""
+    last_cycle_at: datetime | None = None
+    checkpoint_at: datetime | None = None
+    """When a checkpoint was last published everywhere."""
+    backup_at: datetime | None = None
 
 
 def status(engine: Engine) -> StatusPage:
@@ -38,6 +47,8 @@ def status(engine: Engine) -> StatusPage:
         found = states(engine, conn, engine.clock())
         waiting = select(func.min(outbox.c.next_at)).where(outbox.c.state.in_(("queued", "leased")))
         tally = findings.tally(conn)
+        fence = fences.standing(conn)
+        newest = latest(engine)
         return StatusPage(
             at=engine.clock(),
             feeds=found,
@@ -50,5 +61,10 @@ def status(engine: Engine) -> StatusPage:
             oldest_waiting=conn.execute(waiting).scalar(),
             audit_size=head.size,
             audit_root=head.root.hex(),
-            healthy=all(f.state in {"ok", "new"} for f in found) and not tally["outbox"].get("dead"),
+            healthy=all(f.state in {"ok", "new"} for f in found) and not tally["outbox"].get("dead") and fence is None,
+            shadow=operation.in_shadow(conn),
+            fence=fence,
+            last_cycle_at=conn.execute(select(func.max(run_claim.c.finished_at))).scalar(),
+            checkpoint_at=conn.execute(select(func.max(audit_checkpoint.c.published_at))).scalar(),
+            backup_at=newest.made_at if newest else None,
         )

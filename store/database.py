@@ -46,6 +46,15 @@ class Database:
             yield conn
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One moment of the database, however long it is read. SQLite's readers have that anyway."""
+        options = (
+            {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        with _mapped_faults(), self.engine.connect().execution_options(**options) as conn, conn.begin():
+            yield conn
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """All or nothing. Commits when the block ends, rolls back when it raises."""
         with _mapped_faults(), self.engine.connect() as plain:

@@ -314,7 +314,7 @@ outbox = Table(
     Column("fence", Integer, nullable=False),  # grows with each claim: a worker that lost its lease cannot acknowledge
     Column("last_code", CODE),
     Column("done_at", UtcDateTime),
-    one_of("state", "queued", "leased", "delivered", "dead", "withdrawn"),
+    one_of("state", "queued", "leased", "delivered", "dead", "withdrawn", "held"),
     UniqueConstraint("alert", "channel"),
     Index("ix_outbox_state_next_at", "state", "next_at"),
 )
@@ -456,6 +456,35 @@ run_claim = Table(
     Column("worker", String(64), nullable=False),
     Column("lease_until", UtcDateTime),  # null: for good. Afterwards another worker may take the slot over
     Column("finished_at", UtcDateTime),
+)
+
+operation = Table(
+    "operation",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("mode", CODE, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("by", String(64), nullable=False),
+    one_of("mode", "shadow", "live"),
+)
+
+restore_fence = Table(
+    "restore_fence",
+    metadata,
+    Column("id", BIG, primary_key=True, autoincrement=True),
+    Column("restored_at", UtcDateTime, nullable=False),
+    Column("backup_at", UtcDateTime, nullable=False),
+    Column("lost_consents", Integer, nullable=False),  # recorded after the backup: only the provider still has them
+    Column("released_at", UtcDateTime),
+    Column("released_by", String(64)),
+)
+
+sent_before = Table(
+    "sent_before",
+    metadata,
+    Column("outbox", REF, primary_key=True),  # the log says that this entry was delivered after the backup was made
+    Column("channel", CODE, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 

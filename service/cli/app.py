@@ -13,10 +13,13 @@ from config import Refuse, Retry, TellPerson, WarmlinkError
 from service.cli import (
     alerts,
     audit,
+    backups,
     configuration,
     consent,
     demonstration,
     feeds,
+    going_live,
+    health,
     inbox,
     linkage,
     measures,
@@ -45,6 +48,9 @@ app = typer.Typer(
 for room in (
     demonstration,
     operate,
+    going_live,
+    health,
+    backups,
     configuration,
     feeds,
     people,

@@ -47,11 +47,26 @@ def init(
     profile: Annotated[
         Literal["production", "development"], typer.Option(help="development allows --now and mail without TLS.")
     ] = "production",
+    shadow: Annotated[
+        bool | None,
+        typer.Option(
+            "--shadow/--live",
+            help="Match and decide, and tell nobody until `warmlink go-live`.",
+            show_default="shadow in production",
+        ),
+    ] = None,
 ) -> None:
     """Make an installation: configuration, keys and an empty database in DIR."""
     text = (files("config") / "samples" / "warmlink.toml").read_text("utf-8")
     text = text.replace('profile = "production"', f'profile = "{profile}"')
-    made = install(folder, text, random=os.urandom, now=system_clock(), environment=os.environ)
+    made = install(
+        folder,
+        text,
+        random=os.urandom,
+        now=system_clock(),
+        environment=os.environ,
+        shadow=(profile == "production") if shadow is None else shadow,
+    )
     out.print(f"Made an installation in [bold]{made.home}[/].")
     out.print(f"  1. Move [bold]{made.backup_private}[/] to a safe: it opens every alert if a clinician's key is lost.")
     out.print(f"  2. Keep a copy of [bold]{made.settings.keys.master}[/] apart from the database's backups.")
@@ -126,6 +141,11 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
     out.print(f"[bold]{'All is well' if page.healthy else 'Something waits for a person'}[/], {when(page.at, zone)}\n")
+    if page.shadow:
+        out.print("[yellow]In shadow: it matches and decides, and tells nobody. `warmlink go-live` ends that.[/]\n")
+    if page.fence is not None:
+        since = when(page.fence.restored_at, zone)
+        out.print(f"[red]Restored {since}: what waits to be sent is held. See `warmlink held`.[/]\n")
     rows = table("feed", "state", "last success", "#quarantined", "last fault")
     for feed in page.feeds:
         colour = {"ok": "green", "new": "white"}.get(feed.state, "red")
@@ -142,6 +162,7 @@ def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
         out.print(f"{name:<22}  {_counts(counts)}")
     if page.oldest_waiting is not None:
         out.print(f"oldest waiting since    {when(page.oldest_waiting, zone)}")
+    out.print(f"last backup             {when(page.backup_at, zone)}")
     out.print(f"audit log               {page.audit_size} entries, root {page.audit_root[:16]}")
 
 

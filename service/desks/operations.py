@@ -74,7 +74,7 @@ def operations(engine: Engine) -> OperationsPage:
         counted = (outbox.c.channel, outbox.c.state, outbox.c.last_code)
         stuck = conn.execute(
             select(*counted, func.count(), func.min(outbox.c.next_at))
-            .where(outbox.c.state.in_(("queued", "leased", "dead")))
+            .where(outbox.c.state.in_(("queued", "leased", "dead", "held")))
             .group_by(*counted)
             .order_by(outbox.c.channel)
         ).all()
