@@ -54,14 +54,15 @@ def page() -> StatusPage:
     feed = FeedStatus("jail", "ok", None, NOW, NOW, NOW, None)
     tally = {name: {"open": 1} for name in ("alerts", "outbox", "reviews")}
     return StatusPage(
-        NOW,
-        (feed,),
-        {"jail": 1},
-        5,
-        tally,
-        NOW,
-        9,
-        "",
+        at=NOW,
+        feeds=(feed,),
+        quarantine={"jail": 1},
+        clients=5,
+        undated=0,
+        tally=tally,
+        oldest_waiting=NOW,
+        audit_size=9,
+        audit_root="",
         healthy=True,
         last_cycle_at=NOW,
         checkpoint_at=NOW,
