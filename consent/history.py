@@ -158,6 +158,12 @@ def elements(consent: ConsentRecord) -> tuple[ElementOnForm, ...]:
     return tuple(ElementOnForm(e, number, words, e not in missing) for e, number, words in _ELEMENTS)
 
 
+def words_of(wanted: Iterable[Element]) -> tuple[tuple[Element, str, str], ...]:
+    """(element, citation, words) of these, in the order of the regulation."""
+    asked = frozenset(wanted)
+    return tuple(known for known in _ELEMENTS if known[0] in asked)
+
+
 def relying_on(consent_id: str, decisions: Iterable[tuple[str, Decision]]) -> tuple[str, ...]:
     """Which of these decisions (by reference) relied on a consent: what its revocation stops or asks back."""
     return tuple(ref for ref, decision in decisions if consent_id in decision.consents_relied_on)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from console import api, faults, probes, push
-from console.desks import account, compliance, door, inbox, measures, operations, review
+from console.desks import account, compliance, consents, door, inbox, measures, operations, policy, review
 from console.guard import guarded_routes
 from console.headers import SecurityHeaders
 from console.limits import BodyLimit
@@ -23,8 +23,8 @@ from service.dispatch import Dispatcher
 from service.engine import Engine
 
 ROUTERS = (
-    door.router, account.router, inbox.router, review.router, compliance.router, operations.router, measures.router, probes.router,
-    *api.ROUTERS, push.router,
+    door.router, account.router, inbox.router, review.router, compliance.router, consents.router, policy.router,
+    operations.router, measures.router, probes.router, *api.ROUTERS, push.router,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ NAVIGATION = (
     ("review", "/review", Right.REVIEW),
     ("team", "/team", Right.TEAM),
     ("compliance", "/compliance", Right.COMPLIANCE),
+    ("consents", "/consents", Right.COMPLIANCE),
     ("reports", "/reports", Right.COMPLIANCE),
     ("log", "/log", Right.COMPLIANCE),
     ("rules", "/rules", Right.COMPLIANCE),

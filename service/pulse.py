@@ -17,6 +17,8 @@ from store.feeds import FeedStatus
 
 _ENOUGH = 8
 """Deliveries of a snapshot feed that declares no cadence, before one is guessed from them."""
+_LOOKED_AT = 64
+"""Of the latest deliveries: a feed that changed its cadence is judged by the new one."""
 
 
 def states(engine: Engine, conn: Connection, now: datetime) -> tuple[FeedStatus, ...]:
@@ -44,7 +46,7 @@ def beat_of(engine: Engine, conn: Connection, feed: FeedSettings, now: datetime)
         semantics = engine.connector(feed).mapping.semantics
     except WarmlinkError:
         return Beat(Pulse.UNKNOWN, None)
-    semantics = _with_cadence(semantics, [d.received_at for d in feeds.deliveries(conn, feed.id)])
+    semantics = _with_cadence(semantics, feeds.moments(conn, feed.id, _LOOKED_AT))
     return beat(known.last_delivery_at, known.last_ok_at, now, semantics)
 
 

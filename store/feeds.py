@@ -106,6 +106,12 @@ def deliveries(conn: Connection, feed: str) -> Sequence[KnownDelivery]:
     return [KnownDelivery(*row) for row in conn.execute(query)]
 
 
+def moments(conn: Connection, feed: str, most: int) -> Sequence[datetime]:
+    """When the feed's latest deliveries came, the newest first."""
+    query = select(delivery.c.received_at).where(delivery.c.feed == feed).order_by(delivery.c.received_at.desc())
+    return conn.execute(query.limit(most)).scalars().all()
+
+
 def set_aside(conn: Connection, feed: str, delivery_ref: str, rows: Sequence[SetAside], now: datetime) -> int:
     """Keep the refused rows of a delivery; those already kept by an interrupted run are not kept twice."""
     have = set(conn.execute(select(quarantine.c.ref).where(quarantine.c.delivery == delivery_ref)).scalars())

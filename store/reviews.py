@@ -46,6 +46,16 @@ def opinions(conn: Connection, ref: str) -> dict[str, str]:
     return {by: opinion for by, opinion in rows}  # noqa: C416 - rows are not tuples to mypy
 
 
+def opinions_of(conn: Connection, refs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """As `opinions`, for several links at once."""
+    found: dict[str, dict[str, str]] = {ref: {} for ref in refs}
+    for start in range(0, len(refs), 500):
+        said = select(review_opinion).where(review_opinion.c.link.in_(refs[start : start + 500]))
+        for row in conn.execute(said.order_by(review_opinion.c.at, review_opinion.c.id)):
+            found[row.link][row.by] = row.opinion
+    return found
+
+
 def opine(conn: Connection, ref: str, by: str, opinion: str, now: datetime) -> None:
     """Keep an opinion; a second one of the same person replaces the first."""
     mine = (review_opinion.c.link == ref) & (review_opinion.c.by == by)

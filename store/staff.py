@@ -40,6 +40,11 @@ def everyone(conn: Connection) -> dict[StaffId, StaffMember]:
     return {member.staff: member for member in members}
 
 
+def names(conn: Connection) -> dict[str, str]:
+    """Each member's name by id."""
+    return {row.staff: str(row.record["name"]) for row in conn.execute(select(staff.c.staff, staff.c.record))}
+
+
 def get(conn: Connection, staff_id: StaffId) -> StaffMember | None:
     record = conn.execute(select(staff.c.record).where(staff.c.staff == staff_id)).scalar_one_or_none()
     return None if record is None else _MEMBER.validate_python(record)

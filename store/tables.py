@@ -93,6 +93,8 @@ delivery = Table(
     Column("state", CODE, nullable=False),
     Column("counts", Json, nullable=False),
     Column("reason", Text),  # why it was refused, in our words
+    Index("ix_delivery_feed_received_at", "feed", "received_at"),
+    Index("ix_delivery_received_at", "received_at"),
     one_of("state", "open", "complete", "refused"),
 )
 
@@ -108,6 +110,7 @@ quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("state", CODE, nullable=False),
+    Index("ix_quarantine_state_at", "state", "at"),
     one_of("state", "open", "retried", "discarded"),
 )
 
@@ -125,6 +128,7 @@ client = Table(
     ),  # what follows from a change of theirs is still to be done
     Column("revision", BIG, nullable=False, default=0),  # of `client_revision`, when they last changed
     Index("ix_client_pending", "pending"),
+    Index("ix_client_retired_at_org", "retired_at", "org"),
     Index("ix_client_revision", "revision"),
 )
 
@@ -235,6 +239,7 @@ link = Table(
     Column("model_hash", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("superseded_at", UtcDateTime),
+    Index("ix_link_verdict", "verdict"),
     one_of("verdict", "ALERT", "REVIEW"),
 )
 
@@ -246,6 +251,7 @@ review = Table(
     Column("state", CODE, nullable=False),
     Column("decided_at", UtcDateTime),
     Column("decided_by", String(64)),
+    Index("ix_review_state_decided_at", "state", "decided_at"),
     one_of("state", "open", "confirmed", "refused", "expired"),
 )
 
@@ -265,6 +271,7 @@ decision = Table(
     Column("rule_set_hash", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("sealed_input", LargeBinary),  # what was decided upon, so that the decision can be reproduced
+    Index("ix_decision_decision", "decision"),
     one_of("stage", "link", "send", "open"),
     one_of("decision", "permit", "redact", "deny"),
 )
@@ -338,6 +345,7 @@ acknowledgement = Table(
     Column("verdict", CODE, nullable=False),
     Column("via", CODE, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Index("ix_acknowledgement_verdict_at", "verdict", "at"),
     one_of("verdict", "seen", "is_my_client", "not_my_client", "not_on_my_caseload", "cannot_act"),
 )
 

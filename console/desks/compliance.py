@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from audit.report import ALWAYS, Period
+from console.api.description import Ref
 from console.guard import NEEDS, ComplianceOfficer, NotFound
 from console.pages import go, page
 from console.rights import Principal, Right
 from console.runtime import Runtime, runtime_of
 from records import OrgId
-from service.desks import compliance
+from service.desks import compliance, persons, threads
 from service.reports import Made
 from service.reports import export as export_report
 
@@ -129,15 +130,27 @@ def verify(request: Request) -> Response:
     return page(request, "log.html", here="log", found=found)
 
 
-@router.get("/rules", dependencies=[NEEDS[Right.COMPLIANCE]])
-def rules(request: Request) -> Response:
-    book = runtime_of(request).engine.rulebook
-    return page(request, "rules.html", here="rules", book=book, rules=compliance.rules(runtime_of(request).engine))
+@router.post("/compliance/person")
+def person(request: Request, who: ComplianceOfficer, number: Text) -> Response:
+    """By a person number of a jail, of the state, or of the FBI."""
+    found = persons.search_person(runtime_of(request).engine, number, who.org, who.name)
+    return _search(request, who, person=found, asked=number)
+
+
+@router.get("/threads/{alert}")
+def thread(request: Request, who: ComplianceOfficer, alert: Ref) -> Response:
+    """The timeline of the thread that this alert belongs to. Its reference says nothing of anybody."""
+    engine = runtime_of(request).engine
+    found = threads.timeline(engine, alert, who.org, who.name)
+    return page(
+        request, "thread.html", here="compliance", line=found, names=compliance.staff_names(engine),
+        reasons=engine.rulebook.reasons,
+    )  # fmt: skip
 
 
 def _search(request: Request, who: Principal, **found: Any) -> Response:
     engine = runtime_of(request).engine
-    nothing: dict[str, Any] = {"booking": None, "client": None, "asked": "", "missing": False}
+    nothing: dict[str, Any] = {"booking": None, "client": None, "person": None, "asked": "", "missing": False}
     orgs = sorted({program.org for program in engine.settings.programs})
     return page(
         request, "compliance.html", here="compliance", orgs=[] if who.org else orgs, reasons=engine.rulebook.reasons,

@@ -16,14 +16,24 @@ from service.desks import compliance, review, team
 from service.desks.review import Opinion
 
 router = APIRouter()
+MOST = 50
+"""Rows of one page: what is most urgent comes first, and nobody decides fifty in a row."""
 
 
 @router.get("/review")
 def review_queue(request: Request, who: Reviewer) -> Response:
     engine = runtime_of(request).engine
-    doubts = review.queue(engine, who.org, who.name)
+    queue = review.queue(engine, who.org, who.name)
     stats = review.workload(engine, who.org)
-    return page(request, "review.html", here="review", doubts=doubts, stats=stats, names=compliance.staff_names(engine))
+    return page(
+        request,
+        "review.html",
+        here="review",
+        doubts=queue[:MOST],
+        total=len(queue),
+        stats=stats,
+        names=compliance.staff_names(engine),
+    )
 
 
 @router.get("/review/{link}")

@@ -134,7 +134,7 @@ def verification(engine: Engine) -> Verification:
 def staff_names(engine: Engine) -> dict[str, str]:
     """Names of staff by id: they are not clients, and may stand on a page."""
     with engine.database.read() as conn:
-        return {str(s): m.name for s, m in staff.everyone(conn).items()}
+        return staff.names(conn)
 
 
 def rules(engine: Engine) -> Sequence[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from audit.leaves import Kind, leaf
 from config import Refuse
 from consent import ConsentRecord
-from consent.history import ElementOnForm, Entry, elements
+from consent.history import ElementOnForm, Entry, elements, words_of
 from consent.intake import Unfit, as_record
 from consent.vocabulary import ConsentType, Element, RevocationMethod
 from records import ClientRef, OrgId
@@ -26,6 +26,8 @@ TEN = (
 """What 42 CFR 2.31(a)(1) to (10) ask for; (10) has two parts, and (4) a third for recipients bound by HIPAA."""
 REFERRAL = (Element.PERIOD_STATED, Element.REVOCATION_CONDITION)
 """What 2.35 asks for besides, of a referral by a court."""
+TEN_IN_WORDS, REFERRAL_IN_WORDS = words_of(TEN), words_of(REFERRAL)
+"""(element, citation, words) in the order of the regulation."""
 
 
 class FormRefused(Refuse):

@@ -10,10 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from alerts.enrolment import Expiring, expiring
+from service.desks.certificates import Certificate, ending
 from service.engine import Engine
 from service.status import StatusPage, status
 from store.tables import audit_checkpoint, delivery, outbox, quarantine, run_claim
 
+MOST = 50
+"""Rows of one list on the page."""
 SOON = timedelta(days=30)
 
 
@@ -51,15 +54,27 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """The latest run of one scheduled job. `finished_at` None: it runs now, or its process died in it."""
+
+    name: str
+    slot: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OperationsPage:
     """Everything on the operator's one page."""
 
     status: StatusPage
     quarantine: tuple[SetAsideRow, ...]
+    """The latest; `status.quarantine` counts all, by feed."""
     undelivered: tuple[Undelivered, ...]
     deliveries: tuple[Delivery, ...]
     expiring: tuple[Expiring, ...]
-    last_run: datetime | None
+    certificates: tuple[Certificate, ...]
+    """Those that ended, end soon, or cannot be read."""
+    jobs: tuple[Job, ...]
     checkpoint_at: datetime | None
     checkpoint_size: int
 
@@ -69,7 +84,10 @@ def operations(engine: Engine) -> OperationsPage:
     page = status(engine)
     with engine.database.read() as conn:
         set_aside = conn.execute(
-            select(quarantine).where(quarantine.c.state == "open").order_by(quarantine.c.at.desc(), quarantine.c.line)
+            select(quarantine)
+            .where(quarantine.c.state == "open")
+            .order_by(quarantine.c.at.desc(), quarantine.c.line)
+            .limit(MOST)
         ).all()
         counted = (outbox.c.channel, outbox.c.state, outbox.c.last_code)
         stuck = conn.execute(
@@ -85,10 +103,21 @@ def operations(engine: Engine) -> OperationsPage:
             undelivered=tuple(Undelivered(r[0], r[1], r[2] or "", r[3], r[4]) for r in stuck),
             deliveries=tuple(Delivery(r.feed, r.received_at, r.state, dict(r.counts)) for r in _latest(conn)),
             expiring=expiring(conn, now=now, within=SOON),
-            last_run=conn.execute(select(func.max(run_claim.c.finished_at))).scalar(),
+            certificates=ending(engine.settings, now, SOON),
+            jobs=_jobs(conn),
             checkpoint_at=newest.at if newest else None,
             checkpoint_size=newest.size if newest else 0,
         )
+
+
+def _jobs(conn: Connection) -> tuple[Job, ...]:
+    """Of each job the newest slot: one look into the index for each."""
+    names = conn.execute(select(run_claim.c.job).distinct().order_by(run_claim.c.job)).scalars().all()
+    newest = [
+        conn.execute(select(run_claim).where(run_claim.c.job == name).order_by(run_claim.c.slot.desc()).limit(1)).one()
+        for name in names
+    ]
+    return tuple(Job(row.job, row.slot, row.finished_at) for row in newest)
 
 
 def _latest(conn: Connection) -> Sequence[Any]:

@@ -16,6 +16,8 @@ from consent.rulebook import parse_rulebook, write_rulebook
 from service.engine import Engine
 from service.simulation import simulate
 
+LARGEST = 100_000
+"""Values of a draft once its aliases are unfolded; the shipped book has some thousands."""
 MOST_SHOWN = 200
 """Decisions of a simulation that a page lists; the counts are of all."""
 
@@ -75,10 +77,21 @@ def try_draft(engine: Engine, text: str, days: int, by: str) -> Trial:
 
 def _read(text: str) -> RuleBook:
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise DraftRefused("a draft says everything in full: no YAML aliases")  # a few of them unfold without end
+        if _unfolded(yaml.compose(text, Loader=yaml.SafeLoader), {}) > LARGEST:
+            raise DraftRefused("the draft unfolds into far more than a rule book")
         return parse_rulebook(text)
-    except yaml.YAMLError as fault:
+    except (yaml.YAMLError, RecursionError) as fault:
         raise DraftRefused("the draft is not YAML") from fault
     except ConfigError as fault:
         raise DraftRefused(str(fault)) from fault
+
+
+def _unfolded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many values a document has when every alias is written out: a few short lines can stand for billions."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = LARGEST + 1  # should it contain itself
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_unfolded(part, known) for part in parts)
+    return known[id(node)]

@@ -84,7 +84,7 @@ def queue(engine: Engine, org: OrgId | None, reviewer: str) -> Sequence[Doubt]:
     """
     now = engine.clock()
     with engine.database.write() as conn:
-        found = [_doubt(engine, conn, row) for row in reviews.waiting(conn, org)]
+        found = _doubts(engine, conn, reviews.waiting(conn, org))
         looked = leaf(Kind.VIEW, by=reviewer, screen="review", rows=len(found))
         engine.audit.append(conn, [looked], now)
     return sorted(found, key=lambda d: (not d.in_custody, d.booked_at or d.opened_at))
@@ -98,7 +98,7 @@ def one(engine: Engine, link: str, org: OrgId | None, reviewer: str) -> Doubt:
         if row is None:
             raise NoSuchReview("there is no such match to review")
         engine.audit.append(conn, [_looked(row, link, reviewer)], now)
-        return _doubt(engine, conn, row)
+        return _doubts(engine, conn, [row])[0]
 
 
 def sides(engine: Engine, link: str, org: OrgId | None, reviewer: StaffId) -> Sides | None:
@@ -204,19 +204,29 @@ def _ref(text: str) -> str | None:
     return text if len(text) == 26 and text.isascii() and text.isalnum() and text.islower() else None
 
 
-def _doubt(engine: Engine, conn: Connection, row: Any) -> Doubt:
-    booking = bookings.get(conn, engine.vault, BookingRef(row.booking))
+def _doubts(engine: Engine, conn: Connection, rows: Sequence[Any]) -> list[Doubt]:
+    held = bookings.several(conn, engine.vault, [BookingRef(row.booking) for row in rows])
+    said = reviews.opinions_of(conn, [str(row.ref) for row in rows])
+    worth = _worth(engine)
+    return [_doubt(row, held.get(BookingRef(row.booking)), worth, said[row.ref]) for row in rows]
+
+
+def _doubt(
+    row: Any, booking: StoredBooking | None, worth: dict[tuple[str, str], float], opinions: dict[str, str]
+) -> Doubt:
     return Doubt(
         link=row.ref,
         org=row.org,
         weight=row.weight,
         probability=row.probability,
         margin=row.margin,
-        evidence=_evidence(engine, dict(row.levels)),
+        evidence=tuple(
+            Evidence(name, level, worth.get((name, level), 0.0)) for name, level in dict(row.levels).items()
+        ),
         opened_at=row.opened_at,
         booked_at=booking.event.booked_at.at if booking and booking.event.booked_at else None,
         in_custody=_held(booking),
-        opinions=reviews.opinions(conn, row.ref),
+        opinions=opinions,
     )
 
 
@@ -224,7 +234,6 @@ def _held(booking: StoredBooking | None) -> bool:
     return booking is not None and booking.state == "open" and booking.event.released_at is None
 
 
-def _evidence(engine: Engine, levels: dict[str, str]) -> tuple[Evidence, ...]:
+def _worth(engine: Engine) -> dict[tuple[str, str], float]:
     """Bits per field are log2 m/u of the model's levels (Fellegi and Sunter); the rarity of a value comes on top of it."""
-    worth = {(f.field, v.level): log2(v.m / v.u) for f in engine.model.fields for v in f.levels}
-    return tuple(Evidence(name, level, worth.get((name, level), 0.0)) for name, level in levels.items())
+    return {(f.field, v.level): log2(v.m / v.u) for f in engine.model.fields for v in f.levels}

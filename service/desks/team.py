@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, exists, literal, not_, select
 
 from records import Absence, OrgId, StaffId, StaffMember
 from service.engine import Engine
@@ -70,10 +70,12 @@ def _open_alerts(conn: Connection, org: OrgId | None) -> Sequence[Any]:
 
 
 def _handed_back(conn: Connection, org: OrgId | None, since: datetime) -> Sequence[Any]:
-    """Alerts whose last answer of late was that somebody else must take them."""
-    query = select(alert, acknowledgement.c.verdict).join(acknowledgement, acknowledgement.c.alert == alert.c.ref)
-    said = conn.execute(_of_org(query, org).where(acknowledgement.c.at >= since).order_by(acknowledgement.c.id))
-    return [row for row in {row.ref: row for row in said}.values() if row.verdict in HANDED_BACK]
+    """Alerts whose last answer of late was that somebody else must take them, the newest last."""
+    said, after = acknowledgement, acknowledgement.alias("after")
+    newer = exists().where(after.c.alert == said.c.alert, after.c.id > said.c.id)
+    query = select(alert, said.c.verdict).join(said, said.c.alert == alert.c.ref)
+    query = query.where(said.c.verdict.in_(HANDED_BACK), said.c.at >= since, not_(newer))
+    return conn.execute(_of_org(query, org).order_by(said.c.id)).all()
 
 
 def _of_org(query: Any, org: OrgId | None) -> Any:

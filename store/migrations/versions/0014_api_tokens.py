@@ -1,4 +1,4 @@
-"""tokens for scripts: hashed, of one role of one account, with an end; alerts by link and by state."""
+"""tokens for scripts: hashed, of one role of one account, with an end; and an index for each thing that a page counts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ branch_labels = None
 depends_on = None
 
 WHEN = sa.DateTime(timezone=True)
+INDEXES = (
+    ('delivery', ('feed', 'received_at')),
+    ('delivery', ('received_at',)),
+    ('quarantine', ('state', 'at')),
+    ('client', ('retired_at', 'org')),
+    ('link', ('verdict',)),
+    ('decision', ('decision',)),
+    ('review', ('state', 'decided_at')),
+    ('acknowledgement', ('verdict', 'at')),
+    ('alert', ('link',)),
+    ('alert', ('state', 'created_at')),
+)
+"""What the pages of the console count and list."""
 
 
 def upgrade() -> None:
@@ -30,11 +43,11 @@ def upgrade() -> None:
         sa.UniqueConstraint('token_hash', name=op.f('uq_api_token_token_hash')),
     )
     op.create_index('ix_api_token_account', 'api_token', ['account'])
-    op.create_index('ix_alert_link', 'alert', ['link'])
-    op.create_index('ix_alert_state_created_at', 'alert', ['state', 'created_at'])
+    for table, columns in INDEXES:
+        op.create_index('_'.join(('ix', table, *columns)), table, list(columns))
 
 
 def downgrade() -> None:
-    op.drop_index('ix_alert_state_created_at', 'alert')
-    op.drop_index('ix_alert_link', 'alert')
+    for table, columns in reversed(INDEXES):
+        op.drop_index('_'.join(('ix', table, *columns)), table)
     op.drop_table('api_token')
