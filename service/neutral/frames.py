@@ -31,31 +31,55 @@ SIZES: Mapping[type, int] = {
 }
 """Bytes on the wire, by kind of message. Every frame of a kind has exactly this size."""
 
-FRESH = timedelta(minutes=2)
-"""How far the clocks of two parties may differ."""
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often parties hear of each other, and what follows from it. The same at every party."""
+
+    scale: int = 1
+    """How many times as much as online one frame carries, and how many times as large it is."""
+    fresh: timedelta = timedelta(minutes=2)
+    """How old a frame may be, and how far clocks may differ."""
+    patience: timedelta = timedelta(seconds=60)
+    """How long a party may be silent before that is an alarm, and a session goes on without it."""
+    life: timedelta = timedelta(hours=1)
+    """After which a session is forgotten."""
+
+
+ONLINE = Pace()
+BY_FILE = Pace(scale=16, fresh=timedelta(days=4), patience=timedelta(days=2), life=timedelta(days=7))
+"""For sites that exchange files some times a day."""
 
 T = TypeVar("T")
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in SIZES}
 _DOMAIN = b"warmlink/neutral/1"
 
 
-def seal_frame(message: object, signer: Signer, sender: str, receiver: str) -> bytes:
+def size_of(kind: type, pace: Pace) -> int:
+    """A question goes from jail to provider as it is, whatever the pace."""
+    return SIZES[kind] if kind is Ask else SIZES[kind] * pace.scale
+
+
+def seal_frame(message: object, signer: Signer, sender: str, receiver: str, pace: Pace = ONLINE) -> bytes:
     """The message as a frame of its kind's size. Raises TooLarge."""
     kind = type(message)
+    size = size_of(kind, pace)
     body = _ADAPTERS[kind].dump_json(message)
     signature = signer.sign(_signed(sender, receiver, kind, body))
     text = json.dumps(
         {"from": sender, "to": receiver, "body": b64encode(body).decode(), "signature": b64encode(signature).decode()}
     ).encode()
-    if len(text) + 4 > SIZES[kind]:
-        raise TooLarge(f"a {kind.__name__} of {len(text)} bytes does not fit its frame of {SIZES[kind]}")
-    return (len(text).to_bytes(4, "big") + text).ljust(SIZES[kind], b"\x00")
+    if len(text) + 4 > size:
+        raise TooLarge(f"a {kind.__name__} of {len(text)} bytes does not fit its frame of {size}")
+    return (len(text).to_bytes(4, "big") + text).ljust(size, b"\x00")
 
 
-def open_frame(frame: bytes, kind: type[T], signers: Mapping[str, TrustedSigner], receiver: str) -> tuple[str, T]:
+def open_frame(
+    frame: bytes, kind: type[T], signers: Mapping[str, TrustedSigner], receiver: str, pace: Pace = ONLINE
+) -> tuple[str, T]:
     """Sender and message. Raises FrameRefused, whose words quote nothing of the frame."""
-    if len(frame) != SIZES[kind]:
-        raise FrameRefused(f"a {kind.__name__} frame has {SIZES[kind]} bytes")
+    if len(frame) != size_of(kind, pace):
+        raise FrameRefused(f"a {kind.__name__} frame has {size_of(kind, pace)} bytes")
     try:
         outer = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "big")])
         sender, to, body = str(outer["from"]), str(outer["to"]), b64decode(outer["body"], validate=True)
@@ -95,10 +119,11 @@ class Sequence:
     """
 
     last: dict[str, int] = field(default_factory=dict)
+    fresh: timedelta = ONLINE.fresh
 
     def accept(self, sender: str, number: int, sent_at: datetime, now: datetime) -> None:
         if number <= self.last.get(sender, 0):
             raise Replayed(f"{sender} sent this number before")
-        if abs(now - sent_at) > FRESH:
+        if abs(now - sent_at) > self.fresh:
             raise Replayed(f"a frame of {sender} is {abs(now - sent_at).total_seconds():.0f} s away from our clock")
         self.last[sender] = number

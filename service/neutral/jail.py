@@ -13,7 +13,7 @@ from records import BookingEvent, BookingNumber, EventKind, Identity, Instant, O
 from service.neutral.alarms import Alarm, AlarmKind, Sound
 from service.neutral.decoys import MADE_UP, made_up
 from service.neutral.errors import ParameterMismatch, Replayed
-from service.neutral.frames import open_frame, seal_frame
+from service.neutral.frames import ONLINE, Pace, open_frame, seal_frame
 from service.neutral.messages import Ask, JailReply, JailTick, Offer
 from service.neutral.payload import seal_booking
 from service.neutral.session import ENCODING_BYTES, MOST_IDENTITIES, NONCE_BYTES, Session, Shared, pad
@@ -39,6 +39,8 @@ class JailEdge:
     sound: Sound = field(repr=False)
     queue: deque[BookingEvent] = field(default_factory=deque, repr=False)
     slots: int = SLOTS_PER_TICK
+    """Bookings in a tick, real and made up; with another pace as many times more."""
+    pace: Pace = ONLINE
     _sequence: int = 0
     _sent: int = 0
     _standing: Encoder | None = field(default=None, repr=False)
@@ -53,15 +55,16 @@ class JailEdge:
     def tick(self, now: datetime) -> bytes:
         """The frame of this tick: always the same number of bookings, real or made up, in random order."""
         self._sequence = max(self._sequence + 1, int(now.timestamp() * 1000))
-        real = [self.queue[i] for i in range(min(self.slots, len(self.queue)))]
+        slots = self.slots * self.pace.scale
+        real = [self.queue[i] for i in range(min(slots, len(self.queue)))]
         self._sent = len(real)
-        events = real + [self._decoy(now) for _ in range(self.slots - len(real))]
+        events = real + [self._decoy(now) for _ in range(slots - len(real))]
         offers = sorted((self._offer(event, now) for event in events), key=lambda _: self.random(8))
-        return seal_frame(JailTick(self._sequence, now, tuple(offers)), self.signer, self.name, self.unit)
+        return seal_frame(JailTick(self._sequence, now, tuple(offers)), self.signer, self.name, self.unit, self.pace)
 
     def heard(self, frame: bytes) -> None:
         """The unit took the tick: its bookings are done with. Raises Replayed or ParameterMismatch; then they are sent again."""
-        _, reply = open_frame(frame, JailReply, {self.unit: self.unit_key}, self.name)
+        _, reply = open_frame(frame, JailReply, {self.unit: self.unit_key}, self.name, self.pace)
         if reply.sequence != self._sequence:
             raise Replayed("the unit's reply is to another tick")
         if reply.refused:

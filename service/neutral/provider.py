@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hmac import compare_digest
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from records import BookingEvent, ClientRef, Identity
 from service.neutral.alarms import Alarm, AlarmKind, Sound
 from service.neutral.decoys import MADE_UP, below
 from service.neutral.errors import FrameRefused, ParameterMismatch, Replayed
-from service.neutral.frames import open_frame, seal_frame
+from service.neutral.frames import ONLINE, Pace, open_frame, seal_frame
 from service.neutral.jail import PROVIDERS
 from service.neutral.messages import (
     Answer,
@@ -49,7 +49,6 @@ RECIPIENTS = 6
 """Most recipients of one client that the unit is asked about."""
 PER_TICK = 4
 """Answers, and sets of facts, that one tick carries. More than a jail asks in one tick, so that a backlog shrinks."""
-SESSION_LIFE = timedelta(hours=1)
 
 
 class Caseload(Protocol):
@@ -88,6 +87,7 @@ class ProviderEdge:
     index: RosterIndex
     random: RandomBytes = field(repr=False)
     sound: Sound = field(repr=False)
+    pace: Pace = ONLINE
     _answers: deque[Answer] = field(default_factory=deque)
     _facts: deque[Facts] = field(default_factory=deque)
     _open: dict[str, _Open] = field(default_factory=dict)
@@ -99,13 +99,15 @@ class ProviderEdge:
     def tick(self, now: datetime) -> bytes:
         """The frame of this tick: what was prepared since the last."""
         self._sequence = max(self._sequence + 1, int(now.timestamp() * 1000))
-        answers = tuple(self._answers.popleft() for _ in range(min(PER_TICK, len(self._answers))))
-        facts = tuple(self._facts.popleft() for _ in range(min(PER_TICK, len(self._facts))))
-        return seal_frame(ProviderTick(self._sequence, now, answers, facts), self.signer, self.name, self.unit)
+        most = PER_TICK * self.pace.scale
+        answers = tuple(self._answers.popleft() for _ in range(min(most, len(self._answers))))
+        facts = tuple(self._facts.popleft() for _ in range(min(most, len(self._facts))))
+        tick = ProviderTick(self._sequence, now, answers, facts)
+        return seal_frame(tick, self.signer, self.name, self.unit, self.pace)
 
     def heard(self, frame: bytes, now: datetime) -> None:
         """Work on the unit's reply: questions first, then inquiries, then what it releases."""
-        _, reply = open_frame(frame, ProviderReply, {self.unit: self.unit_key}, self.name)
+        _, reply = open_frame(frame, ProviderReply, {self.unit: self.unit_key}, self.name, self.pace)
         if reply.sequence != self._sequence:
             raise Replayed("the unit's reply is to another tick")
         self._forget(now)
@@ -136,7 +138,7 @@ class ProviderEdge:
             self._answers.append(self._answer(jail, ask, keys, now))
 
     def _once(self, ask: Ask, now: datetime) -> None:
-        if ask.nonce in self._nonces or now - ask.made_at > SESSION_LIFE:
+        if ask.nonce in self._nonces or now - ask.made_at > self.pace.life:
             raise Replayed("a question that was asked before")
         self._nonces[ask.nonce] = ask.made_at
 
@@ -252,8 +254,8 @@ class ProviderEdge:
         self.caseload.receive(event, [_link(ref, e) for ref, e in known], now)
 
     def _forget(self, now: datetime) -> None:
-        self._open = {s: held for s, held in self._open.items() if now - held.made_at <= SESSION_LIFE}
-        self._nonces = {n: at for n, at in self._nonces.items() if now - at <= SESSION_LIFE}
+        self._open = {s: held for s, held in self._open.items() if now - held.made_at <= self.pace.life}
+        self._nonces = {n: at for n, at in self._nonces.items() if now - at <= self.pace.life}
 
 
 def _link(ref: ClientRef, evidence: Evidence) -> Link:

@@ -11,22 +11,22 @@ from pathlib import Path
 from threading import Event
 
 from alerts.keys import PrivateKey, Signer
-from config import Refuse, Retry, TellPerson, load
-from connectors import FeedMalformed, Pull, RowFault
+from config import ConfigError, Refuse, Retry, TellPerson, load
 from consent import load_rulebook
 from matcher import LinkageKey, default_model
-from records import BookingEvent
 from service.dispatch import Dispatcher
 from service.engine import Clock, open_engine
-from service.feeds import connector, place
 from service.neutral.alarms import Alarm, AlarmKind, Sound
 from service.neutral.caseload import EngineCaseload
+from service.neutral.files import LOOK_SECONDS, FileClient, FileServer
 from service.neutral.frames import Sequence
 from service.neutral.jail import JailEdge
+from service.neutral.jail_feeds import JailFeeds
 from service.neutral.provider import ProviderEdge
 from service.neutral.session import Shared, parameters
 from service.neutral.settings import (
     JailSettings,
+    Party,
     ProviderSettings,
     UnitSettings,
     linkage_root,
@@ -34,7 +34,7 @@ from service.neutral.settings import (
     trusted,
 )
 from service.neutral.unit import Unit
-from service.neutral.wire import UnitClient, UnitServer
+from service.neutral.wire import Answer, UnitClient, UnitServer
 
 
 def alarm_file(path: Path) -> Sound:
@@ -70,7 +70,8 @@ def run_unit(settings: UnitSettings, clock: Clock, stop: Event) -> None:
         jurisdiction=settings.jurisdiction,
         random=os.urandom,
         sound=alarm_file(settings.at(settings.alarms)),
-        sequence=Sequence(_read_state(state)),
+        sequence=Sequence(_read_state(state), settings.pace.fresh),
+        pace=settings.pace,
     )
     unit.start(clock())
 
@@ -79,6 +80,13 @@ def run_unit(settings: UnitSettings, clock: Clock, stop: Event) -> None:
         _write_state(state, unit.sequence.last)
         return reply
 
+    if settings.exchange is None:
+        _listen(settings, unit, answer, clock, stop)
+    else:
+        _exchange(settings, unit, answer, clock, stop)
+
+
+def _listen(settings: UnitSettings, unit: Unit, answer: Answer, clock: Clock, stop: Event) -> None:
     server = UnitServer(
         (settings.host, settings.port), settings.tls_files(), answer, lambda: _hold(settings.hold_seconds)
     )
@@ -90,6 +98,35 @@ def run_unit(settings: UnitSettings, clock: Clock, stop: Event) -> None:
                 unit.watch(clock())
     finally:
         server.server_close()
+
+
+def _exchange(settings: UnitSettings, unit: Unit, answer: Answer, clock: Clock, stop: Event) -> None:
+    """Work on what is brought, until `stop`."""
+    exchange = settings.exchange
+    if exchange is None:
+        raise ConfigError("exchange: no folder is named")
+    parties = {p.id: public_key(settings.at(_files_to(p))) for p in (*settings.jails, *settings.providers)}
+    key = PrivateKey.load(settings.at(exchange.key))
+    server = FileServer(settings.at(exchange.folder), key, parties, answer)
+    while not stop.wait(LOOK_SECONDS):
+        server.work(lambda: unit.sound(Alarm(clock(), AlarmKind.FRAME_REFUSED, settings.name, "file")))
+        unit.watch(clock())
+
+
+def _files_to(party: Party) -> Path:
+    if party.files_to is None:
+        raise ConfigError(f"{party.id}: files_to is needed where files are exchanged")
+    return party.files_to
+
+
+def _client(settings: JailSettings | ProviderSettings, way: str, stop: Event) -> UnitClient | FileClient:
+    exchange = settings.exchange
+    if exchange is None:
+        if not settings.unit_url:
+            raise ConfigError("unit_url is needed where no files are exchanged")
+        return UnitClient.open(settings.unit_url, way, settings.tls_files())
+    key, unit = PrivateKey.load(settings.at(exchange.key)), public_key(settings.at(_files_to(settings.unit)))
+    return FileClient(settings.at(exchange.folder), way, settings.name, key, unit, os.urandom, stop)
 
 
 def _hold(seconds: float) -> Callable[[], None]:
@@ -110,9 +147,10 @@ def run_jail(settings: JailSettings, clock: Clock, environment: Mapping[str, str
         providers={p.id: public_key(settings.at(p.seal_to)) for p in settings.providers},
         random=os.urandom,
         sound=sound,
+        pace=settings.pace,
     )
     feeds = JailFeeds(settings, environment)
-    client = UnitClient.open(settings.unit_url, "jail", settings.tls_files())
+    client = _client(settings, "jail", stop)
 
     def tick() -> None:
         feeds.fill(edge, clock, sound)
@@ -139,8 +177,9 @@ def run_provider(settings: ProviderSettings, clock: Clock, environment: Mapping[
         index=caseload.index(shared),
         random=os.urandom,
         sound=sound,
+        pace=settings.pace,
     )
-    client = UnitClient.open(settings.unit_url, "provider", settings.tls_files())
+    client = _client(settings, "provider", stop)
     roster = _Periodic(settings.roster_seconds, lambda: edge.roster_changed(caseload.index(shared)))
 
     def tick() -> None:
@@ -186,54 +225,6 @@ class _Periodic:
         if time.monotonic() - self.last >= self.seconds:
             self.work()
             self.last = time.monotonic()
-
-
-class JailFeeds:
-    """The jail's files, one delivery at a time: it is done with once the unit took every booking of it, and then it is removed.
-
-    The jail has its own exports elsewhere; here they would be a growing store of names in plain text.
-    """
-
-    def __init__(self, settings: JailSettings, environment: Mapping[str, str]) -> None:
-        self._settings = load(settings.at(settings.installation), environment)
-        self._feeds = [feed for feed in self._settings.feeds if feed.kind == "bookings"]
-        self._pull: Pull | None = None
-
-    def fill(self, edge: JailEdge, clock: Clock, sound: Sound) -> None:
-        """Put the next delivery's bookings into the empty queue."""
-        if edge.queue:
-            return
-        if self._pull is not None:
-            self._pull.acknowledge()
-            self._pull = None
-        for feed in self._feeds:
-            remove_read(place(self._settings, feed))
-            for pull in connector(self._settings, feed).pull(None, clock()):
-                if self._queued(edge, pull, clock, sound):
-                    self._pull = pull
-                    return
-
-    def _queued(self, edge: JailEdge, pull: Pull, clock: Clock, sound: Sound) -> bool:
-        """Whether the delivery can be read. One that cannot is set aside for a person, and does not hold up the next."""
-        try:
-            pull.check()
-            items = list(pull.items())
-        except FeedMalformed as fault:
-            pull.refuse(str(fault))
-            sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "refused_file"))
-            return False
-        if any(isinstance(item, RowFault) for item in items):
-            sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "refused_rows"))
-        if [item for item in items if isinstance(item, BookingEvent) and not edge.put(item)]:
-            sound(Alarm(clock(), AlarmKind.NOT_SENT, edge.name, "nameless"))
-        return True
-
-
-def remove_read(drop: Path) -> None:
-    """Remove what was read out of a drop folder. What a killed process left there goes at the next look."""
-    done = drop / "done"
-    for file in sorted(done.iterdir()) if done.is_dir() else ():
-        file.unlink(missing_ok=True)
 
 
 def _read_state(path: Path) -> dict[str, int]:

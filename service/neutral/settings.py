@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from alerts.keys import PublicKey, TrustedSigner
 from config import ConfigError
 from config.settings import Name, Section
+from service.neutral.frames import BY_FILE, ONLINE, Pace
 from service.neutral.wire import Tls
 from store.keys import FileKeyProvider
 
@@ -25,21 +26,35 @@ class TlsFiles(Section):
     authority: Path = Field(description="PEM of the authority that signs every party's certificate")
 
 
+class Exchange(Section):
+    """Frames as sealed files in a folder, for sites that cannot be online; somebody or something carries them."""
+
+    folder: Path = Field(description="with `out/`, to be carried away, and `in/`, where what is brought lies")
+    key: Path = Field(description="private half of the key that files for this party are sealed to (JWK, mode 0600)")
+
+
 class _Party(Section):
     """What a unit and an edge have in common."""
 
     name: PartyName
     home: Path = Field(Path(), description="set from the place of the file")
-    tls: TlsFiles
+    tls: TlsFiles | None = Field(None, description="needed unless files are exchanged")
     signing_key: Path = Field(description="Ed25519 key that signs this party's frames (private JWK, mode 0600)")
     epoch: Name = Field(description="name of the linkage epoch; the same for every party")
     tick_seconds: float = Field(10.0, gt=0, le=600, description="one exchange with the unit at each tick")
+    exchange: Exchange | None = Field(None, description="files instead of connections; the same for every party")
     alarms: Path = Field(Path("alarms.jsonl"), description="what a person must hear of, one JSON object a line")
 
     def at(self, path: Path) -> Path:
         return path if path.is_absolute() else self.home / path
 
+    @property
+    def pace(self) -> Pace:
+        return ONLINE if self.exchange is None else BY_FILE
+
     def tls_files(self) -> Tls:
+        if self.tls is None:
+            raise ConfigError("tls: certificate, key and authority are needed where no files are exchanged")
         return Tls(self.at(self.tls.certificate), self.at(self.tls.key), self.at(self.tls.authority))
 
 
@@ -48,6 +63,7 @@ class Party(Section):
 
     id: PartyName
     key: Path
+    files_to: Path | None = Field(None, description="public half of the key that files for it are sealed to")
 
 
 class UnitSettings(_Party):
@@ -72,7 +88,7 @@ class _Edge(_Party):
     """What both kinds of edge need."""
 
     unit: Party
-    unit_url: str = Field(pattern=r"^https://", description="where the unit listens")
+    unit_url: str = Field("", pattern=r"^(https://.*)?$", description="where the unit listens")
     linkage_key: Path = Field(description="the key that jails and providers share, mode 0600; the unit never has it")
     installation: Path = Field(
         Path("warmlink.toml"), description="feeds of a jail; the whole installation of a provider"

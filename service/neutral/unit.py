@@ -1,7 +1,7 @@
 """The unit: compares under session keys, applies the consent rules to opaque facts, passes sealed bookings on, and forgets.
 
 It holds no linkage key and no key of any payload. A session lives in memory from the jail's offer until every provider was answered,
-at most `LIFE`. What both kinds of edge get back has one size at every tick and says nothing of a match.
+at most its pace's `life`. What both kinds of edge get back has one size at every tick and says nothing of a match.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from consent import Verdict as Effect
 from matcher import EncodedBatch, HeaderMismatch, Link, Model, Verdict, link
 from service.neutral.alarms import Alarm, AlarmKind, Sound
 from service.neutral.errors import FrameRefused, ParameterMismatch, Replayed
-from service.neutral.frames import FRESH, Sequence, open_frame, seal_frame
+from service.neutral.frames import ONLINE, Pace, Sequence, open_frame, seal_frame
 from service.neutral.jail import PROVIDERS, SLOTS_PER_TICK
 from service.neutral.messages import (
     Answer,
@@ -45,9 +45,6 @@ from store.envelope import RandomBytes
 
 HANDLES = 4
 """Handles whose consent facts are asked for, in every session, of every provider."""
-PATIENCE = timedelta(seconds=60)
-"""How long a party may be silent before that is an alarm, and a session goes on without it."""
-LIFE = timedelta(hours=1)
 T = TypeVar("T", JailTick, ProviderTick)
 
 
@@ -95,6 +92,7 @@ class Unit:
     random: RandomBytes = field(repr=False)
     sound: Sound = field(repr=False)
     sequence: Sequence = field(default_factory=Sequence)
+    pace: Pace = ONLINE
     sessions: dict[str, _Session] = field(default_factory=dict, repr=False)
     _nonces: dict[bytes, datetime] = field(default_factory=dict, repr=False)
     _outboxes: dict[str, _Outbox] = field(default_factory=dict, repr=False)
@@ -110,39 +108,41 @@ class Unit:
         """Take a jail's bookings. The reply is the same whatever they are. Raises FrameRefused or Replayed."""
         jail, tick = self._opened(frame, JailTick, self.jails, now)
         refused = ""
-        for offer in tick.offers[:SLOTS_PER_TICK]:
+        for offer in tick.offers[: SLOTS_PER_TICK * self.pace.scale]:
             refused = self._offered(jail, offer, now) or refused
-        return seal_frame(JailReply(tick.sequence, refused), self.signer, self.name, jail)
+        return seal_frame(JailReply(tick.sequence, refused), self.signer, self.name, jail, self.pace)
 
     def provider_tick(self, frame: bytes, now: datetime) -> bytes:
         """Take a provider's answers and facts, and give it what is next. Raises FrameRefused or Replayed."""
         provider, tick = self._opened(frame, ProviderTick, self.providers, now)
-        for answer in tick.answers[:PER_TICK]:
+        for answer in tick.answers[: PER_TICK * self.pace.scale]:
             self._answered(provider, answer, now)
-        for facts in tick.facts[:PER_TICK]:
+        for facts in tick.facts[: PER_TICK * self.pace.scale]:
             self._decided(provider, facts, now)
         self.watch(now)
         held = self._outboxes[provider]
-        reply = ProviderReply(tick.sequence, _next(held.asks), _next(held.inquiries), _next(held.releases))
-        return seal_frame(reply, self.signer, self.name, provider)
+        most = PER_TICK * self.pace.scale
+        waiting = (_next(held.asks, most), _next(held.inquiries, most), _next(held.releases, most))
+        reply = ProviderReply(tick.sequence, *waiting)
+        return seal_frame(reply, self.signer, self.name, provider, self.pace)
 
     def watch(self, now: datetime) -> None:
         """Raise the alarm over who is silent, go on with sessions that waited long enough, drop those past their life."""
         for party, at in self._heard.items():
-            if now - at > PATIENCE and party not in self._silent:
+            if now - at > self.pace.patience and party not in self._silent:
                 self._silent.add(party)
                 self.sound(Alarm(now, AlarmKind.PARTY_SILENT, party))
         for session in list(self.sessions.values()):
             self._advance(session, now)
-            if now - session.began > LIFE:
+            if now - session.began > self.pace.life:
                 self._drop(session, now)
-        self._nonces = {nonce: at for nonce, at in self._nonces.items() if now - at <= LIFE}
+        self._nonces = {nonce: at for nonce, at in self._nonces.items() if now - at <= self.pace.life}
 
     def _opened(
         self, frame: bytes, kind: type[T], parties: Mapping[str, TrustedSigner], now: datetime
     ) -> tuple[str, T]:
         try:
-            party, tick = open_frame(frame, kind, parties, self.name)
+            party, tick = open_frame(frame, kind, parties, self.name, self.pace)
             self.sequence.accept(party, tick.sequence, tick.sent_at, now)
         except (FrameRefused, Replayed) as fault:
             replayed = isinstance(fault, Replayed)
@@ -173,7 +173,7 @@ class Unit:
         return ""
 
     def _once(self, ask: Ask, now: datetime) -> None:
-        if ask.session in self.sessions or ask.nonce in self._nonces or now - ask.made_at > FRESH:
+        if ask.session in self.sessions or ask.nonce in self._nonces or now - ask.made_at > self.pace.fresh:
             raise Replayed("a question that was asked before")
 
     def _answered(self, provider: str, answer: Answer, now: datetime) -> None:
@@ -195,7 +195,7 @@ class Unit:
     def _advance(self, session: _Session, now: datetime) -> None:
         """Compare once everybody answered, or once patience is over; again when a late one comes."""
         waiting = self.providers.keys() - session.answers.keys() - session.refused
-        if waiting and now - session.began <= PATIENCE:
+        if waiting and now - session.began <= self.pace.patience:
             return
         fresh = session.answers.keys() - session.inquired.keys()
         if fresh:
@@ -273,8 +273,8 @@ class Unit:
             self.sound(Alarm(now, AlarmKind.SESSION_UNFINISHED, provider))
 
 
-def _next(waiting: deque[Any]) -> tuple[Any, ...]:
-    return tuple(waiting.popleft() for _ in range(min(PER_TICK, len(waiting))))
+def _next(waiting: deque[Any], most: int) -> tuple[Any, ...]:
+    return tuple(waiting.popleft() for _ in range(min(most, len(waiting))))
 
 
 def _read(answer: Answer, booking: EncodedBatch) -> Told:

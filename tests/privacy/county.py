@@ -16,6 +16,8 @@ from consent import DecisionRequest, RuleBook, load_rulebook, read_request
 from matcher import Encoder, Link, LinkageKey, RosterIndex, default_model
 from records import BookingEvent, BookingNumber, ClientRef, EventKind, FeedId, Identity, Instant, Op
 from service.neutral.alarms import Alarm
+from service.neutral.frames import ONLINE, Pace
+from service.neutral.frames import Sequence as Numbers
 from service.neutral.jail import JailEdge
 from service.neutral.padding import COMPARED_WITH_ALL
 from service.neutral.provider import ProviderEdge
@@ -136,6 +138,7 @@ class County:
     now: datetime = START
     frames: dict[str, set[int]] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    every: timedelta = TICK
     busy: bool = False
     """Free slots of the jail are filled with made-up bookings, as in production. Where that is not the question they stay free: a session costs time."""
 
@@ -146,26 +149,27 @@ class County:
         shared = Shared(LinkageKey("e1", "shared", sha256(b"linkage").digest()), model)
         jail_shared = changed.get("shared", shared)
         alarms: list[Alarm] = []
+        pace: Pace = changed.get("pace", ONLINE)
         signers = {name: Signer.generate() for name in ("unit", "jail", *rosters)}
         seals = {name: PrivateKey.generate() for name in rosters}
         jails = {"jail": signers["jail"].trusted}
         unit = Unit(
             name="unit", signer=signers["unit"], jails=jails, providers={n: signers[n].trusted for n in rosters},
             model=model, parameters=changed.get("parameters", parameters(model, "e1")), rulebook=rulebook(),
-            jurisdiction="US", random=os.urandom, sound=alarms.append,
+            jurisdiction="US", random=os.urandom, sound=alarms.append, pace=pace, sequence=Numbers(fresh=pace.fresh),
         )  # fmt: skip
         unit.start(START)
         jail = JailEdge(
             name="jail", unit="unit", unit_key=signers["unit"].trusted, shared=jail_shared, signer=signers["jail"],
             providers={n: k.public for n, k in seals.items()}, random=os.urandom, sound=alarms.append,
-            slots=1,
+            slots=1, pace=pace,
         )  # fmt: skip
         theirs = changed.get("provider_shared", shared)
         edges = {
             name: ProviderEdge(
                 name=name, unit="unit", unit_key=signers["unit"].trusted, shared=theirs, signer=signers[name],
                 key=seals[name], jails=jails, caseload=clients, index=clients.index(theirs), random=os.urandom,
-                sound=alarms.append,
+                sound=alarms.append, pace=pace,
             )
             for name, clients in rosters.items()
         }  # fmt: skip
@@ -173,7 +177,7 @@ class County:
 
     def tick(self) -> None:
         """One tick of everybody who is not silent."""
-        self.now += TICK
+        self.now += self.every
         self.jail.slots = 1 if self.busy or self.jail.queue else 0
         if "jail" not in self.silent:
             frame = self.jail.tick(self.now)

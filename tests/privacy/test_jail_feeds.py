@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.neutral.alarms import Alarm
-from service.neutral.run import JailFeeds
+from service.neutral.jail_feeds import JailFeeds
 from service.neutral.settings import JailSettings, load
 from tests.privacy.county import Clients, County
 from tests.privacy.disk import all_files, files_with

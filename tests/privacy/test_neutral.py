@@ -15,12 +15,12 @@ from matcher import Encoder, LinkageKey, default_model, link
 from records import Identity
 from service.neutral.alarms import AlarmKind
 from service.neutral.errors import FrameRefused, ParameterMismatch, Replayed
-from service.neutral.frames import SIZES, open_frame, seal_frame
+from service.neutral.frames import ONLINE, SIZES, open_frame, seal_frame
 from service.neutral.messages import JailTick, ProviderReply, ProviderTick
 from service.neutral.opaque import opaque
 from service.neutral.provider import CANDIDATES
 from service.neutral.session import MOST_IDENTITIES, Session, Shared, blocks_only, parameters
-from service.neutral.unit import HANDLES, PATIENCE
+from service.neutral.unit import HANDLES
 from tests.privacy.county import START, Clients, County, booking, people
 
 ANA = Identity(first="Ana", last="Quisenberry-Holt", birth_date="1987-03-14", sex="F", ssn4="4471", phone="5555550147")
@@ -204,7 +204,7 @@ def test_a_silent_provider_is_an_alarm_and_the_other_is_served() -> None:
     town = county()
     town.silent = {"south"}
     town.jail.put(booking("B1", [ANA]))
-    town.run(2 + PATIENCE // timedelta(seconds=10) + 4)
+    town.run(2 + ONLINE.patience // timedelta(seconds=10) + 4)
     assert (AlarmKind.PARTY_SILENT, "south") in {(a.kind, a.party) for a in town.alarms}
     assert [r[1] for r in town.received("north")] == ["n1"]
     town.silent = set()
