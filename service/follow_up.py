@@ -63,6 +63,8 @@ class FollowUp:
         for link in links:
             with self.engine.database.write() as conn:
                 Follower(self.engine, conn, str(link), self.done).run()
+        with self.engine.database.write() as conn:
+            duties.end_idle(conn, self.engine.clock())
         return self.done
 
 
@@ -79,6 +81,8 @@ class Follower:
     def run(self) -> None:
         now = self.engine.clock()
         case = case_of(self.engine, self.conn, self.link)
+        if case is None or _over(case, self.engine, now):
+            self._stand_down(now)
         if case is None:
             return  # retracted: what is left to do is in the outbox
         if _discharged(case):
@@ -100,6 +104,11 @@ class Follower:
             self.done.closed += close_thread(self.conn, thread, code="discharged", now=now)
             duties.end_thread(self.conn, thread, now)
             self.leaves += [leaf(Kind.ESCALATION, alert=ref, step=0, code="discharged") for ref in refs]
+
+    def _stand_down(self, now: datetime) -> None:
+        """Whoever was turned to because nobody answered covers the client no longer."""
+        for thread in dict.fromkeys(ThreadRef(row.thread) for row in self._rows()):
+            duties.end_thread(self.conn, thread, now)
 
     def _hand_over(self, case: Case, directory: Directory, now: datetime) -> None:
         rows = {AlertRef(row.ref): row for row in self._rows()}
@@ -183,6 +192,12 @@ def ladder_of(engine: Engine) -> tuple[Climb, ...]:
 
 def _discharged(case: Case) -> bool:
     return case.client.retired or not any(e.status in duty.CURRENT for e in case.client.entry.enrolments)
+
+
+def _over(case: Case, engine: Engine, now: datetime) -> bool:
+    """Released, and the days are past in which somebody was to see them."""
+    out = case.booking.event.released_at
+    return out is not None and now >= out.at + timedelta(days=engine.settings.clocks.appointment_days)
 
 
 def _is_away(case: Case, member: StaffMember | None, now: datetime) -> bool:

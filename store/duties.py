@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from records import ClientRef, StaffId
-from store.tables import duty
+from store.tables import alert, duty
 
 DECLINED = "declined"
 
@@ -52,6 +52,13 @@ def end(conn: Connection, client: ClientRef, who: StaffId, now: datetime) -> Non
     """All that one person stood in for at a client is over."""
     mine = (duty.c.client == client) & (duty.c.staff == who) & duty.c.until.is_(None)
     conn.execute(update(duty).where(mine).values(until=now))
+
+
+def end_idle(conn: Connection, now: datetime) -> None:
+    """Where nothing of a thread is open any more, nobody covers because of it."""
+    live = select(alert.c.thread).where(alert.c.state.not_in(("closed", "withdrawn")))
+    idle = duty.c.until.is_(None) & duty.c.thread.is_not(None) & duty.c.thread.not_in(live)
+    conn.execute(update(duty).where(idle).values(until=now))
 
 
 def end_thread(conn: Connection, thread: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from alerts.followup import Verdict
+from alerts.followup import Disposed, Disposition, Verdict
 from audit.leaves import Kind
 from records import Absence, AlertRef, OrgId, ProgramId, QuietHours, Shift, StaffId, StaffMember
 from service import reading, registry
@@ -201,6 +201,44 @@ def test_an_unanswered_alert_climbs(site: Installation) -> None:
     assert readable(site, ref_of(site, "S9", "hand_over"), "S9")
     assert [row["role"] for row in site.rows(tables.climb)] == ["assigned", "supervisor", "on_call"]
     assert {row["staff"] for row in site.rows(tables.duty)} == {"S9", "O7"}
+
+
+def test_whoever_stepped_in_stands_down_when_the_stay_is_over(site: Installation) -> None:
+    """Covering does not outlive its thread: of the next booking the supervisor hears only if again nobody answers."""
+    staffed(site)
+    booked(site)
+    site.clock.forward(hours=5)
+    site.cycle()
+    assert set(told(site)) == {"A1", "S9"}
+    site.bookings(AVELINE.booked("J1", "R", release_at=site.clock().isoformat()), name="out.csv")
+    site.clock.forward(minutes=5)
+    site.cycle()
+    assert [row["until"] for row in site.rows(tables.duty)] == [None]  # the days after a release are hers to watch, too
+    for _ in range(2):
+        site.clock.forward(days=7)
+        site.cycle()
+    assert all(row["until"] is not None for row in site.rows(tables.duty))
+    before = len(site.rows(tables.alert, recipient="S9"))
+    site.bookings(AVELINE.booked("J2", booked_at=site.clock().isoformat()), name="again.csv")
+    site.clock.forward(minutes=5)
+    site.cycle()
+    assert site.alert_of("J2", AVELINE)["recipient"] == "A1"
+    assert len(site.rows(tables.alert, recipient="S9")) == before
+
+
+def test_whoever_stepped_in_stands_down_when_nothing_is_open_any_more(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    staffed(site)
+    booked(site)
+    site.clock.forward(hours=5)
+    site.cycle()
+    for who, kind in (("A1", "arrest"), ("S9", "hand_over")):
+        ref = ref_of(site, who, kind)
+        desk.answer(site.engine, ref, StaffId(who), Verdict.IS_MY_CLIENT)
+        desk.report(site.engine, ref, StaffId(who), Disposed(site.clock(), Disposition.CLOSED))
+    site.cycle()
+    assert {state for rows in told(site).values() for _, state in rows} == {"closed"}
+    assert [row["until"] is None for row in site.rows(tables.duty)] == [False]
 
 
 def test_whoever_takes_it_on_stops_the_ladder(sqlite_site: Installation) -> None:
