@@ -49,7 +49,9 @@ class DatabaseSettings(Section):
 class VaultSettings(Section):
     """HashiCorp Vault's transit engine."""
 
-    url: str = Field("", description="https://vault.example:8200")
+    url: str = Field(
+        "", pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)[:/].*)?$", description="https://vault.example:8200"
+    )
     key: str = Field("warmlink", description="name of the transit key (aes256-gcm96)")
     token_file: Path = Field(Path("vault-token"), description="a file that Vault's agent renews")
     mount: str = "transit"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class KeyStatus:
     encodings: Mapping[str, int]
     """Clients by the epoch of their stored encoding."""
     keys: tuple[HeldKey, ...]
-    days: tuple[date, ...]
+    days: tuple[str, ...]
     """Days whose bookings of nobody can still be read."""
     bookings: int
     """Bookings with a key of their own."""
@@ -56,7 +56,7 @@ def status(engine: Engine) -> KeyStatus:
         epoch=engine.linkage_key.epoch,
         encodings=dict(sorted(epochs.items())),
         keys=keys,
-        days=tuple(engine.shelf.days()),
+        days=tuple(str(day) for day in engine.shelf.days()),
         bookings=len(engine.shelf.bookings()),
         unreadable=sum(engine.shelf.find(key) is None for key in used),
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +25,7 @@ from store.key_providers import write_wrapped
 from store.keys import FileKeyProvider, SystemdKeyProvider, format_master
 from tests.privacy.county import booking
 from tests.privacy.test_key_providers import MASTER, FakeTransit, transit
+from tests.service.test_commands import warmlink
 
 NOW = datetime(2026, 10, 6, 8, tzinfo=UTC)
 HEAD = "client_id,first_name,middle_name,last_name,suffix,dob,sex,ssn_last4,phone,street,city,state,zip,aliases,program,clinician_id\n"
@@ -199,14 +198,7 @@ def test_an_installation_whose_master_key_moves_into_a_key_service(
 
 
 def _warmlink(home: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", "from service.cli import main; main()", *arguments],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"},
-    )
+    done = warmlink(*arguments, "-c", str(home / CONFIG_NAME))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -215,14 +207,14 @@ def test_the_lost_key_drill(settings: Settings) -> None:
     """The ceremony and its drill: split, lose the machine's key, join three of five, go on."""
     home = settings.home
     before = _reopened(settings)
-    _warmlink(home, "keys", "split", "shares", "--shares", "5", "--threshold", "3")
+    _warmlink(home, "keys", "split", str(home / "shares"), "--shares", "5", "--threshold", "3")
     master = settings.at(settings.keys.master)
     text = master.read_text()
     master.unlink()
     with pytest.raises(KeyUnavailable):
         open_engine(settings)
-    files = [f"shares/share-{x}.txt" for x in (2, 5, 3)]
-    _warmlink(home, "keys", "join", *files, "--out", str(master))
+    files = [str(home / "shares" / f"share-{x}.txt") for x in (2, 5, 3)]
+    assert warmlink("keys", "join", *files, "--out", str(master)).returncode == 0
     assert master.read_text() == text
     assert master.stat().st_mode & 0o077 == 0
     assert _reopened(settings) == before
