@@ -21,7 +21,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Apply the missing migrations in one transaction. Safe to call on an up-to-date database."""
-    with database.write() as conn:
+    with database.rebuild() as conn:
         try:
             command.upgrade(_config(conn), revision)
         except CommandError as fault:
@@ -29,7 +29,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
 
 
 def downgrade(database: Database, revision: str) -> None:
-    with database.write() as conn:
+    with database.rebuild() as conn:
         command.downgrade(_config(conn), revision)
 
 

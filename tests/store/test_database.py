@@ -9,13 +9,14 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Table, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from store import claims, clients, migrate
 from store.claims import claim
 from store.database import Database, sqlite_url
 from store.errors import AlreadyDone, DatabaseBroken, DatabaseBusy
-from store.tables import metadata, run_claim
+from store.tables import alert, attempt, booking, client, decision, link, metadata, outbox, run_claim
 
 
 def test_migrations_make_the_tables_of_the_code(database: Database) -> None:
@@ -30,6 +31,30 @@ def test_migrations_run_down_and_up_again(database: Database) -> None:
         migrate.require_current(database)
     migrate.upgrade(database)
     migrate.require_current(database)
+
+
+def test_an_upgrade_keeps_rows_that_refer_to_a_table_it_rebuilds(database: Database, now: datetime) -> None:
+    """SQLite changes a column by copying its table: what refers to it must neither be lost nor stop the upgrade."""
+    ref = "a" * 26
+    rows: list[tuple[Table, dict[str, object]]] = [
+        (booking, {"ref": ref, "state": "open", "first_seen_at": now, "updated_at": now, "baseline": False}),
+        (client, {"ref": ref, "org": "o", "seen_at": now, "pending": False}),
+        (link, {"ref": ref, "booking": ref, "client": ref, "verdict": "ALERT", "weight": 1.0, "probability": 1.0, "margin": 1.0, "levels": {}, "model_hash": "0", "at": now}),
+        (decision, {"ref": ref, "link": ref, "recipient": "s", "stage": "link", "decision": "permit", "reason_codes": [], "fields_allowed": [], "obligations": [], "consents": [], "rule_set": "r", "rule_set_hash": "0", "at": now}),
+        (alert, {"ref": ref, "thread": ref, "link": ref, "decision": ref, "recipient": "s", "kind": "arrest", "match_class": "full", "state": "queued", "created_at": now}),
+        (outbox, {"ref": ref, "alert": ref, "channel": "inbox", "state": "dead", "attempts": 1, "next_at": now, "fence": 1}),
+        (attempt, {"outbox": ref, "at": now, "result": "dead"}),
+    ]  # fmt: skip
+    with database.write() as conn:
+        for table, row in rows:
+            conn.execute(insert(table).values(**row))
+    migrate.downgrade(database, "0011")
+    migrate.upgrade(database)
+    with database.write() as conn:
+        assert conn.execute(select(attempt.c.outbox)).scalars().all() == [ref]
+        with pytest.raises(IntegrityError):
+            conn.execute(insert(attempt).values(outbox="b" * 26, at=now, result="dead"))
+        conn.rollback()
 
 
 def test_instants_come_back_in_utc(database: Database, now: datetime) -> None:
