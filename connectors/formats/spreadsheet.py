@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Collection, Iterator
+import zlib
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import BinaryIO, Literal
+from functools import reduce
+from typing import IO, BinaryIO, Literal
 
+from lxml import etree
 from pydantic import Field
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
@@ -22,6 +25,11 @@ Cell = int | float | str | bool | date | datetime | time | timedelta
 
 _PARTS = 10_000
 """Files in the archive. A workbook has dozens."""
+_MOST_CELLS = 20_000_000
+"""Between the first cell of a sheet and its last, empty ones too."""
+_WORKBOOK = "xl/workbook.xml"
+_CELL = re.compile(r"([A-Z]{0,3})(\d{1,7})")
+"""The name of a cell, or the number of a row."""
 
 
 class XlsxFormat(Strict):
@@ -58,9 +66,14 @@ class XlsxFormat(Strict):
     def _refuse_bomb(self, content: bytes) -> None:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                parts = archive.infolist()
+                self._refuse_size(archive.infolist())
+                _refuse_area(archive)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError) as error:
             raise FeedMalformed("this is not an XLSX workbook, or it was cut off") from error
+        except (zlib.error, etree.XMLSyntaxError):
+            raise FeedMalformed("the workbook is damaged inside") from None
+
+    def _refuse_size(self, parts: Sequence[zipfile.ZipInfo]) -> None:
         unpacked = sum(part.file_size for part in parts)
         if unpacked > self.max_unpacked_megabytes * MEGABYTE or len(parts) > _PARTS:
             raise FeedMalformed(
@@ -93,6 +106,39 @@ class XlsxFormat(Strict):
         if not visible:
             raise FeedMalformed("every sheet of the workbook is hidden")
         return book.get_sheet_by_name(visible[0])
+
+
+def _refuse_area(archive: zipfile.ZipFile) -> None:
+    """The engine makes room for every cell between the first and the last: one stray cell in the far corner would be the
+    end of the process. What the size of a part says is believed here only as far as it can be read.
+    """
+    if _WORKBOOK not in archive.namelist():
+        raise FeedMalformed("this is not an XLSX workbook")
+    for name in archive.namelist():
+        with archive.open(name) as part:
+            rows, columns = _reach(part) if name.endswith(".xml") else (0, 0)
+        if rows * columns > _MOST_CELLS:
+            raise FeedMalformed(
+                f"a sheet reaches to row {rows} and column {columns}: clear what stands so far from the table"
+            )
+
+
+def _reach(part: IO[bytes]) -> tuple[int, int]:
+    """The last row and column that a sheet names. Cells without a name follow one another, so they are not far."""
+    rows = columns = 0
+    cells = etree.iterparse(part, tag=("{*}c", "{*}row"), resolve_entities=False, load_dtd=False, no_network=True)
+    for _, element in cells:
+        found = _CELL.fullmatch(element.get("r", ""))
+        if found is not None:
+            rows = max(rows, int(found[2]))
+            columns = max(columns, _column(found[1]))
+        element.clear()
+    return rows, max(columns, 1)
+
+
+def _column(letters: str) -> int:
+    """A is 1, Z is 26, AA is 27."""
+    return reduce(lambda number, letter: number * 26 + ord(letter) - ord("A") + 1, letters, 0)
 
 
 def _text(cell: Cell) -> str:

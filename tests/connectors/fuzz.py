@@ -1,6 +1,7 @@
-"""A bounded, coverage-guided fuzz of the parsers, beside the property tests. Needs atheris, which is no dependency of ours.
+"""A coverage-guided fuzz of the parsers, beside the property tests.
 
-    python -m tests.connectors.fuzz jms_export --seconds 60
+    python -m tests.connectors.fuzz jms_export --seconds 600     one format, for as long as one likes
+    python -m tests.connectors.fuzz all --runs 3000 --seed 1     every format in turns: what the test suite does
 
 Inputs that reach something new stay in `corpus/NAME/`, and the next run starts from them. Whatever the bytes are: every row
 becomes a record, a fault or a repetition, and what cannot be believed as a whole is a FeedMalformed; a FHIR server may ask for time. Nothing else escapes.
@@ -13,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import atheris  # installed where one fuzzes
+import atheris
 
 with atheris.instrument_imports(include=["connectors"]):
     from connectors import Connector, FeedMalformed, FeedUnavailable, ScriptedTransport, load_mapping, ready_mappings
@@ -21,12 +22,13 @@ with atheris.instrument_imports(include=["connectors"]):
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 CORPUS = Path(__file__).parent / "corpus"
-_LARGEST = 4096
+LARGEST = 8192
+MAPPINGS = {name: load_mapping(name) for name in ready_mappings()}
 
 
 def one_input(name: str, content: bytes) -> None:
     """Read these bytes as one delivery."""
-    connector = Connector.of(FeedId("f"), ScriptedTransport([content]), load_mapping(name), OrgId("org"))
+    connector = Connector.of(FeedId("f"), ScriptedTransport([content]), MAPPINGS[name], OrgId("org"))
     (pull,) = connector.pull(None, NOW)
     try:
         read = pull.check()
@@ -36,18 +38,46 @@ def one_input(name: str, content: bytes) -> None:
         raise AssertionError(f"{read.rows} rows, but {read.records} + {read.refused} + {read.duplicates}")
 
 
+def of_any(content: bytes) -> None:
+    """The first byte says which format the rest is read as."""
+    if content:
+        one_input(sorted(MAPPINGS)[content[0] % len(MAPPINGS)], content[1:])
+
+
+def gathered(into: Path) -> Path:
+    """Every corpus in one folder, each input with its format's byte before it."""
+    for number, name in enumerate(sorted(MAPPINGS)):
+        for file in sorted(CORPUS.glob(f"{name}/*")):
+            (into / f"{name}-{file.name}").write_bytes(bytes([number]) + file.read_bytes())
+    return into
+
+
 def main() -> None:
-    """Fuzz one mapping's format for so many seconds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mapping", choices=ready_mappings())
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--seed", type=Path, action="append", default=[], help="a folder of samples to start from")
+    parser.add_argument("mapping", choices=[*MAPPINGS, "all"])
+    parser.add_argument("--seconds", type=int, default=0, help="how long; 0: until --runs")
+    parser.add_argument("--runs", type=int, default=-1, help="how many inputs; -1: until --seconds")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="a fixed one makes a run that can be repeated; 0: by chance"
+    )
+    parser.add_argument("--from", type=Path, action="append", default=[], dest="samples", help="a folder of samples")
+    parser.add_argument("--into", type=Path, help="where new inputs are kept, beside the corpus; needed for 'all'")
     chosen = parser.parse_args()
-    corpus = CORPUS / chosen.mapping
-    corpus.mkdir(parents=True, exist_ok=True)
-    bounds = [f"-max_total_time={chosen.seconds}", f"-max_len={_LARGEST}", "-rss_limit_mb=2048", "-timeout=10"]
-    folders = [str(corpus), *map(str, chosen.seed)]
-    atheris.Setup([sys.argv[0], *bounds, *folders], lambda content: one_input(chosen.mapping, content))
+    if chosen.mapping == "all":
+        folders = [gathered(chosen.into)]
+    else:
+        folders = [chosen.into or CORPUS / chosen.mapping, CORPUS / chosen.mapping]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    bounds = [
+        f"-max_total_time={chosen.seconds}",
+        f"-runs={chosen.runs}",
+        f"-seed={chosen.seed}",
+        f"-max_len={LARGEST}",
+    ]
+    bounds += ["-rss_limit_mb=2048", "-timeout=10", f"-artifact_prefix={folders[0]}/crash-"]
+    target = of_any if chosen.mapping == "all" else lambda content: one_input(chosen.mapping, content)
+    atheris.Setup([sys.argv[0], *bounds, *dict.fromkeys(map(str, (*folders, *chosen.samples)))], target)
     atheris.Fuzz()
 
 
