@@ -11,7 +11,7 @@ from pathlib import Path
 from config import FeedSettings, Retry, TellPerson, WarmlinkError
 from connectors import Cursor, FeedMalformed, FeedUnavailable, FolderDrop, Pull, SftpDrop
 from connectors.heartbeat import beat
-from service import archive
+from service import archive, in_force
 from service import feeds as feeds_of
 from service.backups import journal
 from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
@@ -81,6 +81,7 @@ class Cycle:
 
     def run(self) -> CycleReport:
         report = CycleReport(self.engine.clock())
+        in_force.note(self.engine)
         self._feeds("roster", lambda feed, pull: self._take_roster(feed, pull, report), report)
         self.progress("index", "")
         screener = Screener.open(self.engine, load_index(self.engine))

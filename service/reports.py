@@ -54,12 +54,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A report and the state of the log that it was made from. `people` are the names of staff, by id."""
+    """A report and the state of the log that it was made from. `plain` has ids where `table` has names of staff."""
 
     table: Table
     source: Provenance
     client: ClientRef | None
-    people: Mapping[str, str]
+    plain: Table
 
 
 def produce(engine: Engine, wish: Wish) -> Made:
@@ -77,7 +77,7 @@ def produce(engine: Engine, wish: Wish) -> Made:
     source = Provenance(party(wish.by), now, engine.audit.origin, head, engine.settings.organisation)
     if wish.client is not None:
         table = replace(table, notes=(f"About client {wish.client}.", *table.notes))
-    return Made(table, source, subject, people)
+    return Made(_named(table, people), source, subject, table)
 
 
 def _seen_by(conn: Connection, known: Iterable[Entry], wish: Wish) -> Iterable[Entry]:
@@ -105,7 +105,7 @@ def clients_of(conn: Connection, org: OrgId) -> frozenset[str]:
 
 def export(engine: Engine, made: Made, form: str) -> bytes:
     """The report as a file's bytes; who took it and its hash are in the log before they are given."""
-    content = _WRITERS[form](engine, replace(made, table=_named(made.table, made.people)))
+    content = _WRITERS[form](engine, made)
     stated = export_leaf(made.table, form, made.source.by, content, made.client)
     with engine.database.write() as conn:
         engine.audit.append(conn, [stated], engine.clock())

@@ -54,6 +54,21 @@ def remake(engine: Engine, ref: str, by: str) -> Remade:
     return Remade(found, entry.at, text(entry, "effect"), text(entry, "rule_set"), book_hash)
 
 
+def is_decision(engine: Engine, ref: str) -> bool:
+    """Whether there is a decision of this name."""
+    with engine.database.read() as conn:
+        return conn.execute(select(decision.c.ref).where(decision.c.ref == ref)).first() is not None
+
+
+def _destroyed(engine: Engine, entry: Entry) -> str:
+    """When the input went, and why, as the log has it."""
+    about = {text(entry, "client"), text(entry, "booking")} - {""}
+    with engine.database.read() as conn:
+        gone = [e for e in entries(conn, kinds={Kind.PURGE}) if about & {text(e, "client"), text(e, "booking")}]
+    when = f" on {gone[-1].at:%Y-%m-%d} ({text(gone[-1], 'purge_reason')})" if gone else ""
+    return f"the input of this decision was destroyed{when}; what was decided stands in the log"
+
+
 def _entry(conn: Connection, ref: str) -> Entry:
     for entry in entries(conn, kinds={Kind.DECISION}):
         if text(entry, "decision") == ref:

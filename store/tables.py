@@ -435,6 +435,22 @@ legal_hold = Table(
     one_of("subject_kind", "everything", "client", "booking"),
 )
 
+in_force = Table(
+    "in_force",
+    metadata,
+    Column("name", CODE, primary_key=True),
+    Column("value", String(64), nullable=False),  # as the log said it last
+    Column("at", UtcDateTime, nullable=False),
+)
+
+linkage_model = Table(
+    "linkage_model",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("text", LargeBinary, nullable=False),
+    Column("first_used_at", UtcDateTime, nullable=False),
+)
+
 measure_month = Table(
     "measure_month",
     metadata,

@@ -84,7 +84,7 @@ def report_rows(request: Request, response: Response, who: ComplianceOfficer, na
     if name not in compliance.on_offer(who.org):
         raise NotFound("there is no such report")
     del response
-    table = compliance.report(runtime_of(request).engine, name, who.org, who.name).table
+    table = compliance.report(runtime_of(request).engine, name, who.org, who.name).plain
     return [plain(dict(zip(table.columns, cells, strict=True))) for cells in table.cells()]
 
 

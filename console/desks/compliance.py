@@ -78,7 +78,7 @@ def report(
     request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
 ) -> Response:
     runtime = runtime_of(request)
-    table = _made(runtime, who, name, _period(runtime, since, until)).table
+    table = _made(runtime, who, name, _period(runtime, since, until)).plain
     latest = replace(table, rows=table.rows[-500:])
     names = compliance.staff_names(runtime.engine)
     return page(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -13,7 +14,8 @@ from audit.export import consistency_file, entry_line, inclusion_file
 from audit.timestamp import stamped_at
 from audit.verify import verify_database
 from config import Refuse
-from service import checkpoints, reports, reproduction
+from records import BookingRef
+from service import checkpoints, relinking, reports, reproduction
 from service.cli.common import (
     ByOption,
     ConfigOption,
@@ -28,6 +30,7 @@ from service.cli.common import (
 )
 from service.engine import Engine
 from service.keys import checkpoint_keys, checkpoint_signer
+from store import bookings
 
 app = typer.Typer(no_args_is_help=True, help="The tamper-evident log of every decision.")
 proof_app = typer.Typer(no_args_is_help=True, help="Proofs as files that anybody can check.")
@@ -127,27 +130,50 @@ def consistency(
 
 @app.command()
 def reproduce(
-    decision: Annotated[str, typer.Argument(help="The decision's name, from `warmlink explain`.", metavar="DECISION")],
+    name: Annotated[
+        str, typer.Argument(help="A decision or a booking, by its name from `warmlink explain`.", metavar="NAME")
+    ],
     by: ByOption = None,
     config: ConfigOption = None,
     now: NowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a past decision again, from its stored input and the rule book of that time, and compare."""
+    """Make a past decision again under the rules of that time, or a booking's links under the model of that time, and compare."""
     with engine_of(config, now) as engine:
-        remade = reproduction.remake(engine, decision, by or os_user())
         zone = ZoneInfo(engine.settings.zone)
-    if as_json:
-        print_json(remade)
-    else:
-        out.print(f"Entry {remade.found.position}, {when(remade.at, zone)}: {remade.effect} under {remade.rule_set}")
-        out.print(
-            "[green]The same comes out today.[/]" if remade.found.same else "[bold red]It does not come out again:[/]"
-        )
-        for difference in remade.found.differences:
-            out.print(f"  {difference}", markup=False, soft_wrap=True)
-    if not remade.found.same:
+        if reproduction.is_decision(engine, name) or not _is_booking(engine, name):
+            remade = reproduction.remake(engine, name, by or os_user())
+            head = f"Entry {remade.found.position}, {when(remade.at, zone)}: {remade.effect} under {remade.rule_set}"
+            told: list[tuple[Any, str, Sequence[str], Sequence[str]]] = [(remade, head, remade.found.differences, ())]
+        else:
+            told = [
+                (
+                    li,
+                    f"Entry {li.position}, {when(li.at, zone)}: {li.verdict} by model {li.model[:12]}",
+                    li.differences,
+                    li.notes,
+                )
+                for li in relinking.relink(engine, name, by or os_user())
+            ]
+    for made, head, differences, notes in told:
+        _tell(made, head, differences, notes, as_json=as_json)
+    if any(differences for _, _, differences, _ in told):
         raise typer.Exit(78)
+
+
+def _is_booking(engine: Engine, name: str) -> bool:
+    with engine.database.read() as conn:
+        return bookings.state_of(conn, BookingRef(name)) is not None
+
+
+def _tell(made: object, head: str, differences: Sequence[str], notes: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+        return
+    out.print(head, soft_wrap=True)
+    out.print("[bold red]It does not come out again:[/]" if differences else "[green]The same comes out today.[/]")
+    for line in (*differences, *notes):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def _stamped(engine: Engine, anchor: Path) -> datetime | None:

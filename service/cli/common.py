@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from config import ConfigError, Profile, Settings, load
 from service.engine import Clock, Engine, open_engine, system_clock
+from service.in_force import process_user
 from service.setup import CONFIG_NAME
 
 ConfigOption = Annotated[
@@ -46,9 +46,7 @@ def config_path(config: Path | None, environment: Mapping[str, str]) -> Path:
     return config or Path(environment.get("WARMLINK_CONFIG", CONFIG_NAME))
 
 
-def os_user() -> str:
-    """Who the operating system says this is; not who the environment says."""
-    return pwd.getpwuid(os.getuid()).pw_name
+os_user = process_user
 
 
 @contextmanager

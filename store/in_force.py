@@ -1,0 +1,36 @@
+"""What was said last of what is in force, and every model that was ever worked by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.tables import in_force, linkage_model
+
+
+def known(conn: Connection) -> dict[str, str]:
+    """By name: a hash, or a name that an organisation gave."""
+    return {row.name: row.value for row in conn.execute(select(in_force.c.name, in_force.c.value))}
+
+
+def keep(conn: Connection, now: Mapping[str, str], at: datetime) -> None:
+    conn.execute(delete(in_force))
+    conn.execute(insert(in_force), [{"name": name, "value": value, "at": at} for name, value in now.items()])
+
+
+def keep_model(conn: Connection, model_hash: str, text: bytes, at: datetime) -> None:
+    """The model's file, so that a link can be looked into years later. A second time changes nothing."""
+    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    row = make(linkage_model).values(hash=model_hash, text=text, first_used_at=at)
+    conn.execute(row.on_conflict_do_nothing())
+
+
+def model(conn: Connection, model_hash: str) -> bytes | None:
+    """The file of the model with this hash, if it was ever worked by here."""
+    found: bytes | None = conn.execute(
+        select(linkage_model.c.text).where(linkage_model.c.hash == model_hash)
+    ).scalar_one_or_none()
+    return found
