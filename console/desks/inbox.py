@@ -11,7 +11,7 @@ from alerts.timing import CLIMBS
 from console.guard import CaseManager
 from console.pages import page
 from console.runtime import runtime_of
-from service.desks import inbox
+from service.desks import inbox, repeats
 
 router = APIRouter()
 
@@ -40,3 +40,12 @@ def inbox_page(request: Request, who: CaseManager) -> Response:
         answer_within=ANSWER_WITHIN,
         idle=engine.settings.console.idle_minutes,
     )
+
+
+@router.get("/inbox/repeat")
+def repeat_page(request: Request, who: CaseManager) -> Response:
+    """Clients booked again and again, by thread: whom it is about says the reader's own key."""
+    engine = runtime_of(request).engine
+    found = repeats.repeat_contacts(engine, who.staff) if who.staff else ()
+    least = engine.settings.clocks.repeat_bookings
+    return page(request, "repeats.html", here="inbox", repeated=found, least=least)
