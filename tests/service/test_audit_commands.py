@@ -52,7 +52,8 @@ def run(site: Installation, line: str) -> Done:
 
 def test_every_command_of_the_page_runs_as_it_stands_there(site: Installation, tmp_path: Path) -> None:
     assert len(COMMANDS) >= 15
-    names = {"DECISION": str(facts_of(site.leaves(Kind.DECISION)[0])["decision"])}
+    decided = facts_of(site.leaves(Kind.DECISION)[0])
+    names = {"DECISION": str(decided["decision"]), "BOOKING": str(decided["booking"])}
     for line in COMMANDS:
         for name, real in names.items():
             line = line.replace(f" {name}", f" {real}")  # noqa: PLW2901 - the same line, filled in

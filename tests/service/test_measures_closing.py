@@ -211,3 +211,25 @@ def test_the_command_writes_the_sheet_and_says_when_there_will_be_one(
     assert page.read_bytes().startswith(b"%PDF")
     shown = run.invoke(app, ["measures", *now, *config])
     assert "Jail and behavioural health, January 2026" in shown.output
+
+
+def test_every_command_of_the_page_runs_as_it_stands_there(
+    sqlite_site: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With three months behind it, which make a quarter; the year is refused, because not all of it was seen."""
+    page = (Path(__file__).parents[2] / "docs" / "measures.md").read_text("utf-8")
+    commands = [
+        line.partition(" #")[0].split()[1:] for line in page.splitlines() if line.startswith("warmlink measures")
+    ]
+    year = StoredYear(7, ("river-bh",), clients=8)
+    year.begin(datetime(2026, 9, 30, tzinfo=UTC))
+    for month in (10, 11, 12):
+        year.month(Month(2026, month), 40, 12)
+    with sqlite_site.engine.database.write() as conn:
+        year.write(conn)
+    monkeypatch.chdir(tmp_path)
+    config = ["--config", str(sqlite_site.home / "warmlink.toml"), "--now", "2027-01-15T00:00:00Z"]
+    for command in commands:
+        done = CliRunner().invoke(app, [*command, *config])
+        assert done.exit_code == (0 if "2026" not in command else 1), (command, done.output)
+    assert {p.name for p in tmp_path.glob("*.*")} >= {"sheet.pdf", "quarter.csv"}
