@@ -61,7 +61,7 @@ MATRIX: dict[Right, str] = {
         POST /account/passkey/remove  POST /account/tokens  POST /account/tokens/revoke  POST /sign-out  GET /api/v1/me
     """,
     Right.INBOX: """
-        GET /inbox  GET /api/v1/inbox  GET /api/v1/key  POST /api/v1/key  GET /api/v1/keys  POST /api/v1/inbox/seal-anew
+        GET /inbox  GET /inbox/repeat  GET /api/v1/inbox  GET /api/v1/key  POST /api/v1/key  GET /api/v1/keys  POST /api/v1/inbox/seal-anew
         POST /api/v1/inbox/{alert}/open  POST /api/v1/inbox/{alert}/answer  POST /api/v1/inbox/{alert}/outcome
     """,
     Right.REVIEW: """

@@ -128,7 +128,7 @@ def test_a_decision_that_does_not_come_out_again_ends_with_the_code_for_a_person
 
 
 def test_checkpoints_go_to_every_place_of_the_page(site: Installation) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    block = "\n".join(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
     path = site.home / CONFIG_NAME
     path.write_text(path.read_text("utf-8").replace('[audit]\norigin = "warmlink.example/river"\n', block), "utf-8")
     (site.home / "keys" / "checkpoints.ssh").write_bytes(
