@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.answers import Verdict
-from alerts.followup import Contact, ContactMode
+from alerts.followup import Contact, ContactMode, Verdict
 from audit.errors import ReportRefused
 from records import StaffId
 from service import broken_glass, explain, feed_commands, held, reading, reports, retention, rotation, shelving
