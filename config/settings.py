@@ -353,6 +353,18 @@ class ConsoleSettings(Section):
     oidc: OidcSettings = OidcSettings()
 
 
+class MatcherSettings(Section):
+    """Which implementation of the matcher runs. All give the same verdicts."""
+
+    kernel: Literal["auto", "numpy", "fast"] = Field(
+        "auto",
+        description="fast is compiled and needs the extra `fast`; auto takes it for large rosters where it is there",
+    )
+    compiled: Path | None = Field(
+        None, description="folder for compiled code, ours alone; ~/.cache/warmlink/compiled where not named"
+    )
+
+
 class Settings(Section):
     """The whole configuration."""
 
@@ -366,6 +378,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     alerts: AlertSettings = AlertSettings()
     clocks: ClockSettings = ClockSettings()
+    matcher: MatcherSettings = MatcherSettings()
     mail: MailSettings = MailSettings()
     smime: SmimeSettings = SmimeSettings()
     webhook: HttpSettings = HttpSettings()

@@ -138,6 +138,7 @@ class Encoder:
     """
 
     def __init__(self, key: LinkageKey, model: Model, *, kernel: Kernel = "numpy") -> None:
+        self.kernel = kernel
         self._sip = implementation(kernel).sip
         self.header = EncodingHeader(model.encoding.version, key.key_id, key.epoch, model.schema_hash)
         self._names = FilterTable.make(key.derive("names", 32), model.encoding.name_hashes)

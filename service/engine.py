@@ -19,7 +19,8 @@ from config.loading import SECRET
 from connectors import Connector
 from consent import RuleBook
 from matcher import Encoder, LinkageKey, Model, default_model
-from service import logs
+from matcher.kernels import Kernel
+from service import kernel, logs
 from service.feeds import configured, connector
 from service.keys import backup_key, key_provider
 from service.rotation_files import next_master, retire_master
@@ -27,7 +28,7 @@ from service.rules import rulebook_in_force
 from service.shelving import open_shelf
 from service.spool import Seals
 from service.standing import StandingIndex
-from store import migrate, vaults
+from store import clients, migrate, vaults
 from store.database import Database
 from store.envelope import RandomBytes, Vault
 from store.keys import KeyRing
@@ -77,8 +78,14 @@ class Engine:
         return self.vault.under(self.shelf.booking(booking, self.clock()))
 
     @cached_property
+    def kernel(self) -> Kernel:
+        """Chosen once in a process, by the settings and the size of the roster then."""
+        with self.database.read() as conn:
+            return kernel.chosen(self.settings.matcher, clients.count(conn))
+
+    @cached_property
     def encoder(self) -> Encoder:
-        return Encoder(self.linkage_key, self.model)
+        return Encoder(self.linkage_key, self.model, kernel=self.kernel)
 
     @cached_property
     def signer(self) -> Signer:

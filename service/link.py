@@ -98,7 +98,7 @@ def run_link(
     Raises TellPerson for a file that cannot be read or lacks a required column; single bad rows are counted and
     named by line in the report.
     """
-    encoder, bad, booked = Encoder(key, model), list[BadRow](), list[str]()
+    encoder, bad, booked = Encoder(key, model, kernel=kernel), list[BadRow](), list[str]()
     index = RosterIndex(model, exhaustive=exhaustive, kernel=kernel)
     for ids, batch in _Intake(roster, "roster", encoder, bad, progress).batches("client_id"):
         index.add(batch, ids)

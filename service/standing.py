@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from matcher import EncodedBatch, RosterIndex
 from records import ClientRef, EnrolmentStatus, RosterEntry
+from service.kernel import warm
 from store import clients
 from store.clients import StoredClient
 
@@ -47,11 +48,12 @@ class StandingIndex:
         return self.index
 
     def _made(self, engine: Engine) -> RosterIndex:
-        index = RosterIndex(engine.model)
+        index = RosterIndex(engine.model, kernel=engine.kernel)
         with engine.database.read() as conn:
             self.revision, self.replaced = clients.revision(conn), 0
             for chunk in _chunks(c for c in clients.every(conn, engine.vault) if _is_matched(c)):
                 _add(engine, index, chunk)
+        warm(index, engine.encoder)
         return index
 
     def _changed(self, engine: Engine, index: RosterIndex) -> None:

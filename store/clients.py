@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from records import ClientRef, RosterEntry
 from store.envelope import Vault
@@ -122,6 +122,12 @@ def followed(conn: Connection, ref: ClientRef) -> None:
 def get(conn: Connection, vault: Vault, ref: ClientRef) -> StoredClient | None:
     row = conn.execute(select(client).where(client.c.ref == ref)).one_or_none()
     return None if row is None else _opened(row, vault)
+
+
+def count(conn: Connection) -> int:
+    """Clients who are on a roster now."""
+    listed = select(func.count()).select_from(client).where(client.c.sealed.is_not(None), client.c.retired_at.is_(None))
+    return int(conn.execute(listed).scalar_one())
 
 
 def every(conn: Connection, vault: Vault, org: str | None = None) -> Iterator[StoredClient]:

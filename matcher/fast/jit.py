@@ -1,4 +1,8 @@
-"""How functions are compiled: once in a process, or once in a directory that the caller names."""
+"""How functions are compiled: once in a process, or once for all that share a folder.
+
+The caller names that folder, as numba's setting CACHE_DIR, before this is imported, and sees to it that it is of one
+release: numba's own cache looks at the time and size of a function's source file, not at those of what it calls.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,6 @@ from typing import Any
 
 import numba
 from numba.core import config
-
-COMPILED_PARTS = ("jit", "comparing", "lookup", "hashing", "packing", "weighing", "few")
-"""Modules with compiled code. numba's own cache looks at the time and size of one source file only: not enough to tell
-two releases apart, so `matcher.kernels.fingerprint` names a directory of their own for each.
-"""
 
 _ENTRY: dict[str, Any] = {"cache": bool(getattr(config, "CACHE_DIR", "")), "nogil": True, "error_model": "numpy"}
 _INNER: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}

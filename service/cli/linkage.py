@@ -11,7 +11,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from config import Refuse
+from config import MatcherSettings, Refuse
 from matcher import LinkageKey, Model, default_model
 from matcher.evaluate import Accuracy, Measure
 from matcher.model import Thresholds
@@ -20,6 +20,7 @@ from service.cli.common import JsonOption, out, print_json, table
 from service.evaluation import evaluate as measure_all
 from service.evaluation import train_on
 from service.evaluation_page import page
+from service.kernel import chosen
 from service.link import LinkReport, run_link
 
 PANEL = "Measure the matcher"
@@ -49,7 +50,8 @@ def link(
     as_json: JsonOption = False,
 ) -> None:
     """Link two files over encodings: one line per link, with verdict, weight and an agreement level per field."""
-    report = _watched(roster, bookings, output, truth, _model(model), _run_key(), exhaustive=exhaustive, kernel=kernel)
+    used = chosen(MatcherSettings(kernel="fast"), 0) if kernel == "fast" else kernel
+    report = _watched(roster, bookings, output, truth, _model(model), _run_key(), exhaustive=exhaustive, kernel=used)
     if as_json:
         print_json(report)
     else:
