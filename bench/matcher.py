@@ -2,10 +2,11 @@
 
     python bench/matcher.py                    10,000 and 100,000 clients
     python bench/matcher.py --sizes 1000000    as large as you have patience for
-    python bench/matcher.py --accuracy DIR...  precision and recall on folders of roster.csv, bookings.csv, truth.csv
+    python bench/matcher.py --accuracy DIR...  precision and recall on folders of roster.csv, bookings.csv, truth.csv;
+                                               several: mean and worst as well. --without ssn4: that column emptied
 
 Peers work on plaintext of the same pairs: recordlinkage (its Compare, as its manual uses it) and rapidfuzz (one
-Jaro-Winkler per name and an equality per other field, pair by pair). Ours works on encodings.
+Jaro-Winkler per name and an equality per other field, pair by pair). Ours works on encodings. For Splink: bench/splink_peer.py.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -30,7 +32,7 @@ from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, default_mode
 from matcher.evaluate import measure as evaluate_pairs
 from matcher.tables import lines
 from records import Identity
-from service.link import run_link
+from service.link import COLUMNS, run_link
 
 T = TypeVar("T")
 LIKELY = 0.7
@@ -109,11 +111,15 @@ def index_of(columns: dict[str, list[str]], encoder: Encoder, kernel: str) -> tu
     return index, segments
 
 
-def reload(segments: list[bytes], refs: list[list[str]], booking: EncodedBatch) -> None:
-    """From segments, and the client references that the store keeps beside them, to the first answer."""
+SEAL, NONCE = AESGCM(bytes(32)), bytes(12)
+"""One key and nonce for all: this is a bench, and nobody's data."""
+
+
+def reload(sealed: list[bytes], refs: list[list[str]], booking: EncodedBatch) -> None:
+    """From sealed segments, and the client references that the store keeps beside them, to the first answer."""
     index = RosterIndex(default_model())
-    for data, held in zip(segments, refs, strict=True):
-        index.add(EncodedBatch.from_bytes(data), held)
+    for data, held in zip(sealed, refs, strict=True):
+        index.add(EncodedBatch.from_bytes(SEAL.decrypt(NONCE, data, None)), held)
     link(booking, index)
 
 
@@ -172,8 +178,9 @@ def measure(size: int, bookings: int) -> None:
     single_fast = one_by_one(booked, quick, index)
     index.kernel = "numpy"
     single = one_by_one(booked, encoder, index)
+    sealed = [SEAL.encrypt(NONCE, data, None) for data in segments]
     refs = [[f"CL{k:07d}" for k in range(lo, min(size, lo + CHUNK))] for lo in range(0, size, CHUNK)]
-    load, _ = timed(lambda: reload(segments, refs, batch.one(0)))
+    load, _ = timed(lambda: reload(sealed, refs, batch.one(0)))
     found = index.candidates(batch)
     keep = slice(0, 100_000)
     i, j = found.booking_rows[keep].tolist(), found.roster_rows[keep].tolist()
@@ -197,12 +204,27 @@ def measure(size: int, bookings: int) -> None:
     )
 
 
-def accuracy_of(folder: Path) -> None:
-    """One line of the table in matcher/README.md."""
+HEADINGS = ("ALERT P", "R", "F1", "F1 at .7", "best F1", "R at P >= .99", "ALERT + REVIEW P", "R")
+
+
+def emptied(file: Path, column: str, scratch: Path) -> Path:
+    """The file, or a copy in which a column is empty."""
+    if not column:
+        return file
+    with file.open(newline="") as source, (scratch / file.name).open("w", newline="") as copy:
+        rows = csv.DictReader(source)
+        writer = csv.DictWriter(copy, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows({**row, column: ""} for row in rows)
+    return scratch / file.name
+
+
+def accuracy_of(folder: Path, without: str) -> tuple[float, ...]:
+    """The measures of HEADINGS for one folder."""
     key = LinkageKey("bench", "k", bytes(range(32)))
     with tempfile.TemporaryDirectory() as scratch:
         links = Path(scratch) / "links.csv"
-        files = folder / "roster.csv", folder / "bookings.csv"
+        files = [emptied(folder / f"{name}.csv", without, Path(scratch)) for name in ("roster", "bookings")]
         report = run_link(*files, links, folder / "truth.csv", model=default_model(), key=key)
         with links.open(newline="") as stream:
             likely = {
@@ -214,10 +236,27 @@ def accuracy_of(folder: Path) -> None:
     if found is None:
         raise SystemExit("no truth")
     alert, review = found.alert, found.alert_or_review
-    print(
-        f"| {folder.name} | {alert.precision:.3f} / {alert.recall:.3f} | {alert.f1:.3f} | {evaluate_pairs(likely, truth).f1:.3f} "
-        f"| {found.best.f1:.3f} | {found.recall_at_99:.3f} | {review.precision:.3f} / {review.recall:.3f} |"
-    )
+    at_likely = evaluate_pairs(likely, truth).f1
+    return (
+        alert.precision, alert.recall, alert.f1, at_likely, found.best.f1, found.recall_at_99, review.precision, review.recall,
+    )  # fmt: skip
+
+
+def accuracy_table(folders: list[Path], without: str) -> None:
+    """A line for each folder; of several, the mean and the worst of each measure."""
+    print(f"| set | {' | '.join(HEADINGS)} |")
+    print("| --- " * (len(HEADINGS) + 1) + "|")
+    rows = []
+    for folder in folders:
+        rows.append(accuracy_of(folder, without))
+        print_row(folder.name, rows[-1])
+    if len(rows) > 1:
+        print_row("mean", np.mean(rows, axis=0).tolist())
+        print_row("worst", np.min(rows, axis=0).tolist())
+
+
+def print_row(name: str, values: Sequence[float]) -> None:
+    print(f"| {name} | " + " | ".join(f"{v:.3f}" for v in values) + " |", flush=True)
 
 
 def main() -> None:
@@ -227,10 +266,10 @@ def main() -> None:
     parser.add_argument(
         "--accuracy", type=Path, nargs="+", metavar="DIR", help="measure accuracy on these folders instead"
     )
+    parser.add_argument("--without", choices=list(COLUMNS), help="empty this field first, with --accuracy")
     given = parser.parse_args()
-    for folder in given.accuracy or ():
-        accuracy_of(folder)
     if given.accuracy:
+        accuracy_table(given.accuracy, COLUMNS[given.without] if given.without else "")
         return
     for size in given.sizes:
         measure(size, given.bookings)
