@@ -224,8 +224,8 @@ def accuracy_of(folder: Path, without: str) -> tuple[float, ...]:
     key = LinkageKey("bench", "k", bytes(range(32)))
     with tempfile.TemporaryDirectory() as scratch:
         links = Path(scratch) / "links.csv"
-        files = [emptied(folder / f"{name}.csv", without, Path(scratch)) for name in ("roster", "bookings")]
-        report = run_link(*files, links, folder / "truth.csv", model=default_model(), key=key)
+        roster, bookings = (emptied(folder / f"{name}.csv", without, Path(scratch)) for name in ("roster", "bookings"))
+        report = run_link(roster, bookings, links, folder / "truth.csv", model=default_model(), key=key)
         with links.open(newline="") as stream:
             likely = {
                 (r["booking_id"], r["client_id"]) for r in csv.DictReader(stream) if float(r["probability"]) >= LIKELY
