@@ -51,7 +51,12 @@ History = tuple[Entry, ...]
 
 def as_of(history: History, instant: datetime) -> tuple[ConsentRecord, ...]:
     """The records as they were on file at that instant: what a decision made then could know."""
-    return tuple(entry.record for entry in _latest(e for e in history if e.recorded_at <= instant).values())
+    return tuple(entry.record for entry in entries_as_of(history, instant))
+
+
+def entries_as_of(history: History, instant: datetime) -> History:
+    """The entry of each consent that stood at that instant, with who had recorded it and when."""
+    return tuple(_latest(e for e in history if e.recorded_at <= instant).values())
 
 
 def current(history: History) -> tuple[ConsentRecord, ...]:

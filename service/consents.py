@@ -8,7 +8,7 @@ consent is taken back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -218,7 +218,7 @@ def _change(entry: Entry) -> str:
     return CHANGES[entry.act]
 
 
-def entries(engine: Engine, number: str, org: str | None) -> Sequence[Entry]:
+def entries(engine: Engine, number: str, org: str | None) -> History:
     """A client's history, oldest first."""
     with engine.database.read() as conn:
         return history_of(conn, engine, client_of(conn, engine, number, org))

@@ -221,7 +221,7 @@ def _recipient(
     member: StaffMember, entry: RosterEntry, programs: Sequence[ProgramFacts], as_of: datetime
 ) -> RecipientFacts:
     assigned = [a.program for a in entry.assignments if a.staff == member.staff and in_force(a, as_of)]
-    home = next((p for p in programs if p.id in (*assigned, *member.programs, *member.supervises)), None)
+    home = _home(member, entry, programs, as_of)
     treats = bool(assigned) or _answers_for(member, entry, as_of)
     return RecipientFacts(
         kind=Kind.PROGRAM_STAFF,
@@ -240,6 +240,20 @@ def _recipient(
         statutory_agency=(),
         via=None,
     )
+
+
+def _home(
+    member: StaffMember, entry: RosterEntry, programs: Sequence[ProgramFacts], at: datetime
+) -> ProgramFacts | None:
+    """As whose staff they are asked about, of the client's programmes: where they are assigned, else where nobody is and they
+    supervise, else their own. Under Part 2 first: into such a programme nobody comes from another one, out of it they do.
+    """
+    running = [a for a in entry.assignments if in_force(a, at)]
+    mine = {a.program for a in running if a.staff == member.staff}
+    unserved = {*member.supervises} - {a.program for a in running}
+    kinds = (mine, unserved, {*member.programs}, {*member.supervises})
+    found = (p for kind in kinds for part2 in (True, False) for p in programs if p.id in kind and p.part2 is part2)
+    return next(found, None)
 
 
 def _answers_for(member: StaffMember, entry: RosterEntry, at: datetime) -> bool:

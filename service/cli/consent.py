@@ -13,13 +13,13 @@ from config import Refuse
 from consent import FLOOR, load_rulebook
 from consent.check import Checked, run_vectors
 from consent.emit_fhir import emit_bundle
-from consent.history import current, elements
+from consent.history import current, elements, entries_as_of
 from consent.intake import Unfit, as_record
 from consent.intake_csv import emit_csv
 from consent.vocabulary import RevocationMethod, Scope
 from records import StaffId
 from service import broken_glass, circumstances, consents
-from service.cli.common import ConfigOption, NowOption, engine_of, out, table, when
+from service.cli.common import ConfigOption, NowOption, engine_of, out, parse_instant, table, when
 from service.cli.policy import duration
 from service.rules import read_rulebook
 
@@ -95,18 +95,26 @@ def revoke(
 
 
 @app.command()
-def history(client: Client, org: Org = None, config: ConfigOption = None) -> None:
-    """Everything that was ever recorded for a client, with the elements that each form lacks."""
+def history(
+    client: Client,
+    org: Org = None,
+    as_of: Annotated[str | None, typer.Option(help="Only what stood at this instant: 2026-03-10T14:00-05:00.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Everything that was ever recorded for a client, or what stood at an instant, with the elements that each form lacks."""
     with engine_of(config) as engine:
         entries = consents.entries(engine, client, org)
         zone = ZoneInfo(engine.settings.zone)
+    if as_of is not None:
+        entries = entries_as_of(entries, parse_instant(as_of))
     rows = table("recorded", "by", "act", "consent", "type", "base", "lacks")
     for entry in entries:
         lacking = [e.element.value for e in elements(entry.record) if not e.present]
         form = entry.record
         cells = (entry.recorded_by, entry.act.value, form.id, form.type.value, form.base.value, ", ".join(lacking))
         rows.add_row(when(entry.recorded_at, zone), *cells)
-    out.print(rows if entries else "No consent was ever recorded for this client.")
+    nothing = "No consent was on file then." if as_of else "No consent was ever recorded for this client."
+    out.print(rows if entries else nothing)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from service.consent_history import UnknownClient, history_of
 from service.simulation import simulate
 from store import tables
 from tests.service.installation import AVELINE, BARNABY, ORG, Installation, consent, facts_of, revoked
+from tests.service.test_commands import warmlink
 
 
 def late(site: Installation) -> None:
@@ -72,6 +73,16 @@ def test_the_history_of_a_form_keeps_every_reading(site: Installation) -> None:
         assert current(history)[0].revoked_at is not None
     changes = [facts_of(e)["change"] for e in site.leaves(Kind.CONSENT) if facts_of(e)["client"] == client]
     assert changes == ["recorded", "revoked"]
+    shown = {}
+    for instant in (first - timedelta(days=1), first, site.clock()):
+        done = warmlink("consent", "history", AVELINE.number, "--as-of", instant.isoformat(), home=site.home)
+        assert done.returncode == 0
+        shown[instant] = done.stdout
+    told = list(shown.values())
+    assert "No consent was on file then" in told[0]
+    assert ("recorded" in told[1], "corrected" in told[1]) == (True, False)
+    assert "corrected" in told[2]
+    assert warmlink("consent", "history", AVELINE.number, "--as-of", "yesterday", home=site.home).returncode != 0
 
 
 def test_a_revocation_stops_what_is_queued_and_takes_back_what_was_told(site: Installation) -> None:
