@@ -22,7 +22,7 @@ from service.fading import bury
 from service.follow_up import Followed, FollowUp
 from service.intake import Intake, delivery_ref
 from service.logs import error_code
-from service.measures.closing import close_due
+from service.measures.closing import daily as daily_closing
 from service.newcomers import look_back
 from service.reconsider import Reconsidered, reconsider
 from service.retention import daily
@@ -221,7 +221,7 @@ class Cycle:
     def _close_months(self) -> None:
         """Counts can wait: a month that cannot be closed keeps no booking from anybody."""
         try:
-            close_due(self.engine)
+            daily_closing(self.engine)
         except TellPerson as fault:
             self.engine.log.error("measures.not_closed", error=error_code(fault))
 

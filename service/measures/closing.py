@@ -22,7 +22,7 @@ from service.measures.definitions import ALL, MEASURES, TOTAL, nested, relations
 from service.measures.facts import Window
 from service.measures.periods import Month, parts
 from service.measures.suppression import Key, small, suppress
-from store import measures
+from store import claims, measures
 from store.measures import Settled
 
 AFTER = timedelta(days=10)
@@ -39,6 +39,21 @@ def close_due(engine: Engine) -> list[str]:
         if close(engine, month):
             done.append(str(month))
         month = month.plus(1)
+    return done
+
+
+def daily(engine: Engine) -> list[str]:
+    """The same, tried once a day at most: what cannot be closed costs no cycle its time."""
+    zone, now = ZoneInfo(engine.settings.zone), engine.clock()
+    with engine.database.read() as conn:
+        month = _next(conn, zone)
+    if month is None or month.ends(zone) + AFTER > now:
+        return []
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if not claims.claim(engine.database, "measures", day, "cycle", now):
+        return []
+    done = close_due(engine)
+    claims.finish(engine.database, "measures", day, "cycle", engine.clock())
     return done
 
 

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from audit.fhir import audit_event, ndjson
@@ -44,6 +46,8 @@ LIFECYCLE = [
     "unmerge",
     "verify",
 ]
+R4 = jsonschema_rs.validator_for(Path(__file__).with_name("audit_event_r4.json").read_text("utf-8"))
+
 CANDIDATES: list[object] = [
     ref("any"), hashed("any"), 7, AT, "clinician-7", [ref("one"), ref("two")], "inbox", ["OPTED_OUT"], ["booking.fact"],
     ["last:close"], "T" * 43, ["audit.origin"], "yes", "arrest", "open", "recorded", "phone", "diverted", "permit", "booked", "csv",
@@ -96,6 +100,31 @@ def test_required_elements_and_closed_codes(kind: Kind, make: Any) -> None:
         assert coding["system"].startswith("http")
         assert "iso-21089" not in coding["system"] or coding["code"] in LIFECYCLE
     assert not any(value in ("", [], {}, None) for value in _leaves(event))
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("make", [full, bare])
+def test_it_holds_to_the_structure_of_the_specification(kind: Kind, make: Any) -> None:
+    """Every element is one of R4, as often as it may be, of its type, with codes of the closed lists."""
+    assert [str(fault) for fault in R4.iter_errors(audit_event(make(kind), ORIGIN))] == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"action": "X"},
+        {"outcome": "1"},
+        {"recorded": "2026-10-06"},
+        {"agent": []},
+        {"source": {}},
+        {"entity": [{"name": "a", "query": "b"}]},
+        {"entity": [{"detail": [{"type": "a"}]}]},
+        {"unknown": "element"},
+    ],
+    ids=lambda spoil: next(iter(spoil)),
+)
+def test_what_breaks_the_structure_is_found(spoil: dict[str, Any]) -> None:
+    assert list(R4.iter_errors(audit_event(full(Kind.VIEW), ORIGIN) | spoil))
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -24,7 +24,7 @@ from service.measures.definitions import ALL, TOTAL
 from service.measures.facts import Booked, Owner, Reported, Stay, Told
 from service.measures.periods import Month, check, parts
 from service.measures.sheet import Sheet
-from service.measures.suppression import SMALLEST, Key
+from service.measures.suppression import SMALLEST, CannotProtect, Key
 from store import measures as stored
 from tests.service.installation import Installation
 from tests.service.stored_year import StoredYear
@@ -131,6 +131,35 @@ def test_a_month_closes_ten_days_after_its_end_and_never_again(site: Installatio
         said = [e.leaf.facts for e in entries(conn) if e.leaf.kind is Kind.MEASURES_CLOSED]
     assert [facts["period"] for facts in said] == ["2026-01"]
     assert str(closes_next(engine)) == "2026-03-11 00:00:00-04:00"
+
+
+def test_a_cycle_closes_what_is_due_and_tries_once_a_day(
+    sqlite_site: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = sqlite_site
+    year = StoredYear(7, ORGS, clients=3)
+    year.begin(datetime(2025, 12, 31, tzinfo=UTC))
+    year.month(Month(2026, 9), 5, 2)
+    with site.engine.database.write() as conn:
+        year.write(conn)
+    site.cycle()
+    assert measures.choices(site.engine, None).periods == []
+    site.clock.at = datetime(2026, 10, 12, 12, tzinfo=UTC)
+    tries: list[str] = []
+
+    def cannot(*_: object) -> bool:
+        tries.append("tried")
+        raise CannotProtect("cannot")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("service.measures.closing.close", cannot)
+        site.cycle()
+        site.cycle()
+    assert tries == ["tried"]
+    site.clock.forward(days=1)
+    site.cycle()
+    assert measures.choices(site.engine, None).periods == ["2026-09"]
+    assert site.verified().good
 
 
 def test_a_quarter_is_the_sum_of_what_was_settled_and_no_small_count_is_in_anything(
