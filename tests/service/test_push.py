@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -108,6 +108,24 @@ def sqlite_jail(sqlite_site: Installation) -> Iterator[Jail]:
         found = Jail(sqlite_site, address, app, feed_tokens.issue(sqlite_site.engine, "post", timedelta(0)))
         with found.client:
             yield found
+
+
+def test_an_answer_is_the_same_bytes_whoever_it_is_about(sqlite_jail: Jail) -> None:
+    """A client and a stranger of as many letters: all that differs is the keyed name of the content and the date."""
+    outsider = replace(AVELINE, first="Hollist", last="Pemberwic", dob="1979-09-02", ssn4="1263", phone="5554405512")
+    given = []
+    for number, person in enumerate((AVELINE, outsider)):
+        answer = sqlite_jail.post(text([row(person, f"J{number}")]).encode())
+        given.append(
+            (
+                answer.status_code,
+                [(name, value) for name, value in answer.headers.items() if name != "date"],
+                answer.content.replace(answer.json()["delivery"].encode(), b"x" * 26),
+            )
+        )
+    assert given[0] == given[1]
+    sqlite_jail.site.cycle()
+    assert alerts(sqlite_jail.site) == ["arrest"]
 
 
 @pytest.mark.parametrize(
