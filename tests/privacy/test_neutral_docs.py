@@ -13,7 +13,7 @@ from service.neutral.settings import JailSettings, UnitSettings, load
 PAGE = (Path(__file__).parents[2] / "docs" / "neutral-unit.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("number", "kind"), [(0, UnitSettings), (1, JailSettings)])
+@pytest.mark.parametrize(("number", "kind"), [(0, UnitSettings), (1, JailSettings), (2, JailSettings)])
 def test_the_examples_are_read(number: int, kind: type[UnitSettings | JailSettings], tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text(re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[number])
     assert load(kind, tmp_path / "x.toml").epoch == "e1"
