@@ -37,7 +37,7 @@ from config.settings import ConsoleSettings
 from console.app import create_app
 from console.demo import BEGINS, seed
 from console.proofs import new_token, token_hash
-from records import BookingRef, StaffId, StaffMember
+from records import BookingRef, OrgId, StaffId, StaffMember
 from service.demonstration import run_demo
 from service.engine import Engine, open_engine
 from store import accounts, bookings, staff
@@ -143,7 +143,11 @@ class Swelling:
         like = known[StaffId("CM033")]
         for number in range(self.size.staff):
             member: StaffMember = replace(
-                like, staff=StaffId(f"B{number:05}"), name=f"Clinician {number}", supervises=()
+                like,
+                staff=StaffId(f"B{number:05}"),
+                name=f"Clinician {number}",
+                supervises=(),
+                org=like.org if number % 20 == 0 else OrgId(f"provider-{number % 20}"),
             )
             staff.put(conn, member, BEGINS)
 

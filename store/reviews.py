@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, distinct, func, insert, select, update
 
-from store.tables import client, link, review, review_opinion
+from store.tables import acknowledgement, alert, client, link, review, review_opinion
 
 _VERDICT_AFTER = {"confirmed": "ALERT", "refused": "REVIEW"}
 """What a settled link counts as: a refused one stays below every alert, whatever later evidence says."""
@@ -83,6 +83,37 @@ def outcome(conn: Connection, ref: str) -> str | None:
     """What a person said of a link, if one did: `open` while it waits, then `confirmed`, `refused` or `expired`."""
     state: str | None = conn.execute(select(review.c.state).where(review.c.link == ref)).scalar_one_or_none()
     return state
+
+
+def agreement(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:
+    """Of each reviewer since then: with how many second opinions they agreed, of how many, and how many a clinician overturned."""
+    mine, theirs = review_opinion, review_opinion.alias("theirs")
+    both = (
+        select(mine.c.by, mine.c.opinion, theirs.c.opinion.label("other"))
+        .join(theirs, (theirs.c.link == mine.c.link) & (theirs.c.by != mine.c.by))
+        .where(mine.c.at >= since, mine.c.opinion != "unsure", theirs.c.opinion != "unsure")
+    )
+    found: dict[str, dict[str, int]] = {}
+    for row in conn.execute(_of_org(both, mine.c.link, org)):
+        counts = found.setdefault(row.by, {"agreed": 0, "of": 0, "overturned": 0})
+        counts["of"] += 1
+        counts["agreed"] += row.opinion == row.other
+    over = (
+        select(mine.c.by, func.count(distinct(mine.c.link)).label("links"))
+        .join(alert, alert.c.link == mine.c.link)
+        .join(acknowledgement, acknowledgement.c.alert == alert.c.ref)
+        .where(mine.c.at >= since, mine.c.opinion == "confirm", acknowledgement.c.verdict == "not_my_client")
+        .group_by(mine.c.by)
+    )
+    for row in conn.execute(_of_org(over, mine.c.link, org)):
+        found.setdefault(row.by, {"agreed": 0, "of": 0, "overturned": 0})["overturned"] = row.links
+    return found
+
+
+def _of_org(query: Any, ref: Any, org: str | None) -> Any:
+    if org is None:
+        return query
+    return query.join(link, link.c.ref == ref).join(client, client.c.ref == link.c.client).where(client.c.org == org)
 
 
 def decided_by(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:

@@ -34,8 +34,10 @@ def put(conn: Connection, member: StaffMember, now: datetime) -> None:
         conn.execute(insert(staff).values(staff=member.staff, **values))
 
 
-def everyone(conn: Connection) -> dict[StaffId, StaffMember]:
-    rows = conn.execute(select(staff.c.record).order_by(staff.c.staff)).scalars()
+def everyone(conn: Connection, org: str | None = None) -> dict[StaffId, StaffMember]:
+    """The directory, or one organisation's part of it."""
+    query = select(staff.c.record).order_by(staff.c.staff)
+    rows = conn.execute(query if org is None else query.where(staff.c.org == org)).scalars()
     members = [_MEMBER.validate_python(record) for record in rows]
     return {member.staff: member for member in members}
 

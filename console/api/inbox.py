@@ -79,6 +79,8 @@ class Reported(Body):
     contact_initiator: Initiator | None = None
     contact_reason: Reason | None = None
     disposition: Disposition | None = None
+    after_release: Literal["seen", "appointment_kept"] | None = None
+    """In one click, as of `at`; the fields below say another time."""
     first_contact_at: AwareDatetime | None = None
     appointment_at: AwareDatetime | None = None
     appointment_kept: bool = False
@@ -148,6 +150,10 @@ def report(request: Request, who: CaseManager, alert: Ref, body: Reported) -> Co
 def _outcomes(body: Reported, at: datetime) -> Iterator[Outcome]:
     if body.contact is not None:
         yield Contact(at, body.contact, body.contact_initiator, body.contact_reason)
+    if body.after_release == "seen":
+        yield FirstContact(at)
+    if body.after_release == "appointment_kept":
+        yield Appointment(at, kept=True)
     if body.first_contact_at is not None:
         yield FirstContact(body.first_contact_at)
     if body.appointment_at is not None:

@@ -39,6 +39,7 @@ def inbox_page(request: Request, who: CaseManager) -> Response:
         dispositions=tuple(Disposition),
         answer_within=ANSWER_WITHIN,
         idle=engine.settings.console.idle_minutes,
+        release_clocks=lambda thread: inbox.release_clocks(thread, engine.settings.clocks),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -16,12 +16,14 @@ from alerts.enrolment import usable_key
 from alerts.errors import NoUsableKey
 from alerts.followup import Appointment, Contact, Disposed, FirstContact, Outcome, Verdict
 from audit.leaves import Kind, Leaf, leaf
+from config.settings import ClockSettings
 from records import AlertRef, StaffId, StaffMember
 from service.consequences import follow
 from service.engine import Engine
 from store import findings, staff
 from store.tables import acknowledgement, alert, inbox_item, outcome
 
+_OF_RELEASE = frozenset({AlertKind.RELEASE, AlertKind.RELEASE_WITHDRAWN})
 OVER = frozenset({"closed", "withdrawn"})
 
 
@@ -59,6 +61,20 @@ class Thread:
     @property
     def unanswered(self) -> bool:
         return any(m.state in {"delivered", "opened"} for m in self.messages)
+
+
+def release_clocks(thread: Thread, clocks: ClockSettings) -> list[tuple[str, datetime]]:
+    """(first_contact or appointment, by when) of a release that stands and was not followed up, counted from its news.
+
+    The message itself counts from the release: this one, on a list that may not say more, is never the earlier of the two.
+    """
+    news = [m for m in thread.messages if m.kind in _OF_RELEASE and m.state != "withdrawn"]
+    if not news or news[-1].kind is AlertKind.RELEASE_WITHDRAWN or not thread.open:
+        return []
+    done = {kind for m in thread.messages for kind, _ in m.outcomes}
+    since = news[-1].created_at
+    both = (("first_contact", timedelta(hours=clocks.first_contact_hours)), ("appointment", timedelta(days=clocks.appointment_days)))  # fmt: skip
+    return [(name, since + span) for name, span in both if name not in done]
 
 
 def threads(engine: Engine, recipient: StaffId) -> Sequence[Thread]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +13,12 @@ from sqlalchemy import Connection, exists, literal, not_, select
 from records import Absence, OrgId, StaffId, StaffMember
 from service.engine import Engine
 from store import staff
-from store.tables import acknowledgement, alert, client, link
+from store.tables import acknowledgement, alert, client, climb, link
 
 WAITING = ("queued", "delivered", "opened", "stuck")
 HANDED_BACK = ("not_on_my_caseload", "cannot_act")
+MOST = 100
+"""Rows of one list."""
 RECENT = timedelta(days=30)
 
 
@@ -29,6 +32,8 @@ class Waiting:
     state: str
     since: datetime
     verdict: str
+    turned_to: tuple[str, ...] = ()
+    """Who was asked beyond the recipient, in order; empty text where nobody was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Board:
     """What a team lead looks at in the morning."""
 
     waiting: tuple[Waiting, ...]
+    """The longest waiting; `load` counts all."""
+    load: tuple[tuple[str, int], ...]
+    """(member of staff, alerts that wait for them), the most first."""
+    total: int
     handed_back: tuple[Waiting, ...]
     away: tuple[Away, ...]
     without_key: tuple[StaffMember, ...]
@@ -55,18 +64,32 @@ class Board:
 def board(engine: Engine, org: OrgId | None) -> Board:
     now = engine.clock()
     with engine.database.read() as conn:
-        members = {s: m for s, m in staff.everyone(conn).items() if org in {None, m.org}}
-        waiting = tuple(map(_waiting, _open_alerts(conn, org)))
+        members = staff.everyone(conn, org)
+        rows = _open_alerts(conn, org)
+        load = Counter(str(row.recipient) for row in rows).most_common()
+        turned = _turned(conn, [row.ref for row in rows[:MOST]])
+        waiting = tuple(replace(_waiting(row), turned_to=turned.get(row.ref, ())) for row in rows[:MOST])
         back = tuple(map(_waiting, _handed_back(conn, org, now - RECENT)))
         holders = staff.with_keys(conn, now)
         without = tuple(m for m in members.values() if m.active and m.staff not in holders)
-        return Board(waiting, back, tuple(_away(members, now)), without)
+        return Board(waiting, tuple(load), len(rows), back, tuple(_away(members, now)), without)
 
 
 def _open_alerts(conn: Connection, org: OrgId | None) -> Sequence[Any]:
     """What waits, however old, the oldest first."""
     query = select(alert, literal("").label("verdict")).where(alert.c.state.in_(WAITING))
     return conn.execute(_of_org(query, org).order_by(alert.c.created_at, alert.c.ref)).all()
+
+
+def _turned(conn: Connection, refs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Whom the ladder asked about each alert."""
+    found: dict[str, tuple[str, ...]] = {}
+    steps = (
+        select(climb.c.alert, climb.c.turned_to).where(climb.c.alert.in_(refs)).order_by(climb.c.alert, climb.c.step)
+    )
+    for row in conn.execute(steps):
+        found[row.alert] = (*found.get(row.alert, ()), row.turned_to or "")
+    return found
 
 
 def _handed_back(conn: Connection, org: OrgId | None, since: datetime) -> Sequence[Any]:

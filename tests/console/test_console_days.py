@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, Request, Response, expect
@@ -302,6 +304,37 @@ def test_the_compliance_officers_day(arrive: Arrive, served: House, shot: Shot) 
         kinds = [e.leaf.kind for e in entries(conn) if e.leaf.facts.get("by") == "county-privacy"]
     assert kinds.count(Kind.VIEW) >= 5
     assert kinds.count(Kind.EXPORT) == 1
+    assert visitor.complaints == []
+
+
+def test_the_officer_puts_a_form_on_file_and_tries_a_draft(arrive: Arrive, shot: Shot, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"a scanned form")
+    visitor = arrive()
+    page = visitor.page
+    visitor.sign_in("privacy", "/consents")
+    page.get_by_label("Client number").fill("CL0000000")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_label("Form number").fill("PAPER-7")
+    page.get_by_label("Signed", exact=True).fill("2026-10-01")
+    page.get_by_label("Until", exact=True).fill("2027-10-01")
+    page.get_by_label("The alert", exact=True).check()
+    page.get_by_label("Whoever treats the client").check()
+    page.get_by_label("Treatment, payment, operations", exact=True).check()
+    for box in page.locator(".elements input").all()[:11]:
+        box.check()
+    page.get_by_label("Scan of the form").set_input_files(scan)
+    expect(page.locator("#scan-said")).to_contain_text(sha256(b"a scanned form").hexdigest())
+    page.get_by_role("button", name="Put on file", exact=True).click()
+    expect(page.get_by_text("PAPER-7").first).to_be_visible()
+    assert "CL0000000" not in page.url
+    shot(page, "consents")
+    page.get_by_role("link", name="Rules").click()
+    page.get_by_label("Draft", exact=True).fill("profile: federal-floor")
+    page.get_by_role("button", name="Compare and try out").click()
+    expect(page.get_by_text("decisions would have come out otherwise")).to_be_visible()
+    page.locator("#trial").scroll_into_view_if_needed()
+    shot(page, "rules-trial")
     assert visitor.complaints == []
 
 

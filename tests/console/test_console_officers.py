@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from alerts.courier import INBOX
 from audit.leaves import Kind
@@ -18,7 +18,7 @@ from consent.rulebook import parse_rulebook
 from console.rights import Role
 from records import OrgId
 from service.desks import forms, persons
-from store.tables import alert, link, outbox, quarantine
+from store.tables import alert, climb, link, outbox, quarantine, review_opinion
 from tests.console.conftest import House, script, token_of
 
 CLIENT = {"number": "MRN1005", "org": "north-clinic"}
@@ -211,3 +211,54 @@ def test_certificates_that_end_are_shown_by_file(house: House) -> None:
     assert "CM000.pem" in page
     assert "cannot be read" in page
     assert json.dumps(str(Path(folder))) not in page
+
+
+def test_the_board_says_whom_the_ladder_asked_and_the_queue_how_reviewers_agree(house: House) -> None:
+    with house.engine.database.write() as conn:
+        row = conn.execute(select(alert).where(alert.c.recipient == "N02", alert.c.state == "delivered").limit(1)).one()
+        for step, turned_to in enumerate(("N09", None)):
+            values = {"alert": row.ref, "step": step, "at": house.clock(), "role": "supervisor", "turned_to": turned_to}
+            conn.execute(insert(climb).values(**values))
+        for by, opinion in (("N09", "confirm"), ("N08", "confirm"), ("N07", "refuse")):
+            conn.execute(insert(review_opinion).values(link=row.link, by=by, opinion=opinion, at=house.clock()))
+    assert (
+        house.client("jones").post(f"/api/v1/inbox/{row.ref}/answer", json={"verdict": "not_my_client"}).status_code
+        == 200
+    )
+    board = house.client("eriksen").get("/api/v1/team").json()
+    assert board["reviews"]["N09"] == {"confirmed": 0, "refused": 0, "agreed": 1, "of": 2, "overturned": 1}
+    assert board["reviews"]["N07"]["agreed"] == 0
+    assert row.ref not in {w["ref"] for w in board["waiting"]}
+    assert sum(n for _, n in board["load"]) == board["total"]
+
+
+def test_the_board_shows_an_escalation_while_it_waits(house: House) -> None:
+    with house.engine.database.write() as conn:
+        row = conn.execute(select(alert).where(alert.c.recipient == "N02", alert.c.state == "delivered").limit(1)).one()
+        for step, turned_to in enumerate(("N09", None)):
+            values = {"alert": row.ref, "step": step, "at": house.clock(), "role": "supervisor", "turned_to": turned_to}
+            conn.execute(insert(climb).values(**values))
+    waiting = house.client("eriksen").get("/api/v1/team").json()["waiting"]
+    assert next(w["turned_to"] for w in waiting if w["ref"] == row.ref) == ["N09", ""]
+    assert "no había nadie" in house.client("eriksen").get("/team").text
+
+
+def test_a_release_starts_two_clocks_and_one_click_each_stops_them(house: House) -> None:
+    with house.engine.database.write() as conn:
+        row = conn.execute(select(alert).where(alert.c.recipient == "N02", alert.c.state == "delivered").limit(1)).one()
+        conn.execute(update(alert).where(alert.c.ref == row.ref).values(kind="release", created_at=house.clock()))
+    visitor = house.client("jones")
+    visitor.cookies.set("language", "en")
+    house.clock.forward(minutes=10)
+    page = visitor.get("/inbox").text
+    assert "First contact: 2 days left" in page
+    assert "Appointment: 6 days left" in page
+    visitor.post(f"/api/v1/inbox/{row.ref}/answer", json={"verdict": "is_my_client"})
+    assert visitor.post(f"/api/v1/inbox/{row.ref}/outcome", json={"after_release": "seen"}).json() == {"count": 1}
+    page = visitor.get("/inbox").text
+    assert "First contact:" not in page
+    assert "Appointment: 6 days left" in page
+    assert visitor.post(f"/api/v1/inbox/{row.ref}/outcome", json={"after_release": "appointment_kept"}).json() == {
+        "count": 1
+    }
+    assert "Appointment:" not in visitor.get("/inbox").text

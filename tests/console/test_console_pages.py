@@ -23,7 +23,7 @@ AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 PAGES = {
     "lee": ["/inbox", "/account"],
     "ortiz": ["/review", "/team", "/measures"],
-    "county-privacy": ["/compliance", "/reports", "/reports/decisions_by_reason", "/log", "/rules"],
+    "county-privacy": ["/compliance", "/reports", "/reports/decisions_by_reason", "/log", "/rules", "/consents"],
     "operator": ["/operations"],
     "admin": ["/accounts"],
 }
@@ -34,7 +34,8 @@ def everything(visitor: Visitor) -> list[Callable[[], None]]:
     steps: list[Callable[[], None]] = [lambda: visitor.go("/sign-in")]
     for login, paths in PAGES.items():
         steps += [lambda login=login, path=path: visitor.sign_in(login, path) for path in paths]  # type: ignore[misc]  # bound early
-    return [*steps, lambda: _open_message(visitor), lambda: _review_one(visitor), lambda: _found(visitor)]
+    opened = (_open_message, _review_one, _found, _forms, _tried, _thread)
+    return [*steps, *(lambda step=step: step(visitor) for step in opened)]  # type: ignore[misc]  # bound early
 
 
 def _open_message(visitor: Visitor) -> None:
@@ -56,6 +57,27 @@ def _found(visitor: Visitor) -> None:
     visitor.sign_in("county-privacy", "/compliance")
     visitor.page.locator("input[name=number]").first.fill("26-000105")
     visitor.page.locator("form[action='/compliance/booking'] button").click()
+
+
+def _forms(visitor: Visitor) -> None:
+    visitor.sign_in("county-privacy", "/consents")
+    visitor.page.locator("input[name=number]").first.fill("MRN1005")
+    visitor.page.locator("select[name=org]").select_option("north-clinic")
+    visitor.page.locator("form[action='/consents'] button").click()
+    expect(visitor.page.locator("#entry")).to_be_visible()
+
+
+def _tried(visitor: Visitor) -> None:
+    visitor.sign_in("county-privacy", "/rules")
+    visitor.page.locator("textarea[name=draft]").fill("profile: federal-floor")
+    visitor.page.locator("form[action='/rules/trial'] button").click()
+    expect(visitor.page.locator("#trial")).to_be_visible()
+
+
+def _thread(visitor: Visitor) -> None:
+    _found(visitor)
+    visitor.page.locator("a[href^='/threads/']").first.click()
+    expect(visitor.page.locator(".line li").first).to_be_visible()
 
 
 LAW = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -230,9 +230,9 @@ async function answer(message, place, button, press) {
 async function report(message, form) {
   const chosen = new FormData(form);
   const body = { note: chosen.get("note") ?? "" };
-  for (const name of ["contact", "contact_initiator", "contact_reason", "disposition"]) if (chosen.get(name)) body[name] = chosen.get(name);
+  for (const name of ["contact", "contact_initiator", "contact_reason", "after_release", "disposition"]) if (chosen.get(name)) body[name] = chosen.get(name);
   const saved = form.querySelector(".saved");
-  if (!body.contact && !body.disposition) {
+  if (!body.contact && !body.after_release && !body.disposition) {
     saved.textContent = words.nothing;
     return;
   }
