@@ -41,7 +41,7 @@ def declare(engine: Engine, number: str, by: StaffId, reason: str, *, org: str |
             raise Refuse("the directory has no such member of staff")
         client = client_of(conn, engine, number, org)
         until = open_until(GlassUse("", by, now), policy)
-        name = engine.locator.ref("break-glass", client, by, now.isoformat())
+        name = _name(engine, client, by, now)
         stated = {"break_glass": {"by": by, "reason": reason.strip(), "at": now.isoformat()}}
         consents.append(conn, engine.vault, client, stated, ref=name, by=by, now=now)
         made = leaf(Kind.BREAK_GLASS, declaration=name, by=by, client=client, expires_at=until)
@@ -61,14 +61,23 @@ def context(conn: Connection, engine: Engine, client: ClientRef, recipient: Staf
     return NO_CONTEXT
 
 
+def reason_for(engine: Engine, client: ClientRef, declaration: str) -> str | None:
+    """What was said, of a client who is known: one history is read, however many clients there are."""
+    with engine.database.read() as conn:
+        for entry in consents.history(conn, engine.vault, client):
+            said: Any = entry.record.get("break_glass")
+            if said and declaration == _name(engine, client, said["by"], entry.recorded_at):
+                return str(said["reason"])
+    return None
+
+
+def _name(engine: Engine, client: ClientRef, by: str, at: datetime) -> str:
+    return engine.locator.ref("break-glass", client, by, at.isoformat())
+
+
 def reason_of(engine: Engine, declaration: str) -> str | None:
     """What was said, for whoever reviews it."""
     with engine.database.read() as conn:
-        for client in clients.every(conn, engine.vault):
-            for entry in consents.history(conn, engine.vault, client.ref):
-                said: Any = entry.record.get("break_glass")
-                if said and declaration == engine.locator.ref(
-                    "break-glass", client.ref, said["by"], entry.recorded_at.isoformat()
-                ):
-                    return str(said["reason"])
-    return None
+        everyone = [client.ref for client in clients.every(conn, engine.vault)]
+    found = (reason_for(engine, client, declaration) for client in everyone)
+    return next((reason for reason in found if reason is not None), None)

@@ -81,8 +81,10 @@ def report(
     table = _made(runtime, who, name, _period(runtime, since, until)).plain
     latest = replace(table, rows=table.rows[-500:])
     names = compliance.staff_names(runtime.engine)
+    shown = frozenset(row.position for row in latest.rows) if name == "break_glass" else frozenset()
+    declared = compliance.break_glass_reasons(runtime.engine, shown) if shown else {}
     return page(
-        request, "report.html", here="reports", table=latest, total=len(table.rows), name=name, names=names,
+        request, "report.html", declared=declared, here="reports", table=latest, total=len(table.rows), name=name, names=names,
         since=since, until=until,
     )  # fmt: skip
 

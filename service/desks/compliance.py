@@ -20,6 +20,7 @@ from config import Refuse
 from consent.history import History
 from records import ClientRef, OrgId, RosterEntry
 from service import reports
+from service.broken_glass import reason_for
 from service.consent_history import history_of
 from service.engine import Engine
 from service.explain import Explanation, explain
@@ -108,6 +109,14 @@ def report(engine: Engine, name: str, org: OrgId | None, by: str, period: Period
 def accounting_of(engine: Engine, name: str, number: str, org: OrgId, *, officer_of: OrgId | None, by: str) -> Made:
     """One of ACCOUNTINGS about a client, by their number. Raises Refuse for a client whom nobody knows."""
     return reports.produce(engine, Wish(name, by, client=number, org=org, whose=officer_of))
+
+
+def break_glass_reasons(engine: Engine, positions: frozenset[int]) -> dict[int, str]:
+    """What was declared at each of these places in the log, for the officer who reviews it."""
+    with engine.database.read() as conn:
+        declared = [e for e in entries(conn, kinds={Kind.BREAK_GLASS}) if e.position in positions]
+    said = {e.position: reason_for(engine, ClientRef(text(e, "client")), text(e, "declaration")) for e in declared}
+    return {position: reason for position, reason in said.items() if reason is not None}
 
 
 class NotToSign(Refuse):

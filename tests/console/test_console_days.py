@@ -288,6 +288,7 @@ def test_the_compliance_officers_day(arrive: Arrive, served: House, shot: Shot) 
     shot(page, "reports")
     page.get_by_role("link", name="Decisions by reason").click()
     expect(page.get_by_text("HIPAA_CONSENT").first).to_be_visible()
+    page.locator("select[name=form]").select_option("csv")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export").click()
     exported = download.value.path().read_text("utf-8")
