@@ -35,7 +35,7 @@ def everything(visitor: Visitor) -> list[Callable[[], None]]:
     for login, paths in PAGES.items():
         steps += [lambda login=login, path=path: visitor.sign_in(login, path) for path in paths]  # type: ignore[misc]  # bound early
     opened = (_open_message, _review_one, _found, _forms, _tried, _thread)
-    return [*steps, *(lambda step=step: step(visitor) for step in opened)]  # type: ignore[misc]  # bound early
+    return [*steps, *(lambda step=step: step(visitor) for step in opened)]
 
 
 def _open_message(visitor: Visitor) -> None:
