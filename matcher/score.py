@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, EncodedBatch
-from matcher.compare import U8, Cuts
+from matcher.compare import U8, Cuts, View
 from matcher.frequency import F64
 from matcher.index import RosterIndex
-from matcher.kernels import implementation
+from matcher.kernels import Implementation, implementation
 from matcher.levels import FIELDS
 from matcher.weigh import Measures, Weighed
 
@@ -45,6 +45,8 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), abov
     left, right = kernel.view(bookings.rows.matrix(), bookings.tables), index.view()
     lowest = -math.inf if required else above
     by = Measures(Cuts.of(index.model), index.scales(), index.same_names(left), lowest)
+    if not required and not index.exhaustive and _single(bookings, index):
+        return _of_single_rows(bookings, index, kernel, left, by)
     people = bookings.person_of_row()
     compared = np.zeros(len(bookings), np.int64)
     pieces = []
@@ -54,6 +56,31 @@ def score(bookings: EncodedBatch, index: RosterIndex, required: Pairs = (), abov
             pieces.append(kernel.weigh(left, i[at], right, j[at], by))
         compared += _compared(people[i], index.people_of(j), len(bookings))
     return _best(people, index, pieces, compared, (set(required), above))
+
+
+def _single(bookings: EncodedBatch, index: RosterIndex) -> bool:
+    """Whether everybody has one identity: then a row is a person, and no pair of people has several pairs of rows."""
+    return not index.has_aliases() and len(bookings.rows) == len(bookings)
+
+
+def _of_single_rows(
+    bookings: EncodedBatch, index: RosterIndex, kernel: Implementation, left: View, by: Measures
+) -> Scored:
+    """The same where everybody has one identity: pairs come in order, and each is the best of its people."""
+    found = index.candidates(bookings)
+    i, j, right = found.booking_rows, found.roster_rows, index.view()
+    at = (slice(lo, lo + PAIRS_AT_ONCE) for lo in range(0, max(len(i), 1), PAIRS_AT_ONCE))
+    kept = _joined([kernel.weigh(left, i[part], right, j[part], by) for part in at])
+    compared = np.bincount(i, minlength=len(bookings))
+    return Scored(kept.i, index.people_of(kept.j), kept.i, kept.j, kept.levels, kept.bits, kept.weight, compared)
+
+
+def _joined(pieces: Sequence[Weighed]) -> Weighed:
+    if len(pieces) == 1:
+        return pieces[0]
+    i, j, weight = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("i", "j", "weight"))
+    levels, bits = (np.concatenate([getattr(p, name) for p in pieces], axis=1) for name in ("levels", "bits"))
+    return Weighed(i, j, levels, bits, weight)
 
 
 def _row_pairs(bookings: EncodedBatch, index: RosterIndex, required: Pairs) -> Iterator[tuple[I32, I32]]:
@@ -71,7 +98,7 @@ def _row_pairs(bookings: EncodedBatch, index: RosterIndex, required: Pairs) -> I
 
 def _all_rows(bookings: EncodedBatch, index: RosterIndex, i: I32, j: I32, required: Pairs) -> tuple[I32, I32]:
     """Candidate row pairs, widened to every pair of identities of two people where either has aliases."""
-    if not required and not index.has_aliases() and len(bookings.rows) == len(bookings):
+    if not required and _single(bookings, index):
         return i, j
     mine = np.diff(bookings.starts)
     a, b = bookings.person_of_row()[i], index.people_of(j)
@@ -109,11 +136,8 @@ def _best(
     keep: tuple[set[tuple[int, int]], float],
 ) -> Scored:
     """Best row pair for each (booking, client); ties go to the earlier rows."""
-    (first, *more) = pieces
-    i, j, weight, levels, bits = first.i, first.j, first.weight, first.levels, first.bits
-    if more:
-        i, j, weight = (np.concatenate([getattr(p, name) for p in pieces]) for name in ("i", "j", "weight"))
-        levels, bits = (np.concatenate([getattr(p, name) for p in pieces], axis=1) for name in ("levels", "bits"))
+    all_of = _joined(pieces)
+    i, j, weight, levels, bits = all_of.i, all_of.j, all_of.weight, all_of.levels, all_of.bits
     booking, client = people[i], index.people_of(j)
     order = np.lexsort((j, i, -weight, client, booking))
     b, c = booking[order], client[order]

@@ -219,9 +219,9 @@ def _compare(
 
 def both_sides(left: View, right: View) -> tuple[Any, ...]:
     """Rows and tables of two sides as compiled code takes them."""
-    one, two = packed(left), packed(right)
-    pairs = ((v.matrix, v.names, v.streets, v.tables.dobs, v.tables.ssns) for v in (one, two))
-    return tuple(array for both in zip(*pairs, strict=True) for array in both)
+    a, b = packed(left), packed(right)
+    rows_and_names = (a.matrix, b.matrix, a.names, b.names, a.streets, b.streets)
+    return (*rows_and_names, a.tables.dobs, b.tables.dobs, a.tables.ssns, b.tables.ssns)
 
 
 def cuts_of(cuts: Cuts) -> tuple[float, float, int]:
