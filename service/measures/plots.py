@@ -79,7 +79,7 @@ def _short(name: str) -> str:
 
 def _text(x: float, y: float, words: str, anchor: str = "start") -> Markup:
     return Markup(
-        '<text x="{x:.1f}" y="{y:.1f}" font-size="12" fill="currentColor" text-anchor="{a}">{words}</text>'
+        '<text x="{x:.1f}" y="{y:.1f}" font-size="13" fill="currentColor" text-anchor="{a}">{words}</text>'
     ).format(x=x, y=y, a=anchor, words=words)
 
 
