@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TextIO, cast
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,6 +24,7 @@ from matcher.kernels import Kernel
 from service import kernel, logs
 from service.feeds import configured, connector
 from service.keys import backup_key, key_provider
+from service.log_file import LogFile
 from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
 from service.shelving import open_shelf
@@ -164,10 +166,14 @@ def open_engine(
         model=default_model(),
         rulebook=rulebook_in_force(settings),
         audit=AuditLog(settings.audit.origin),
-        log=log or logs.logger(clock),
+        log=log or logs.logger(clock, _log_file(settings)),
         wait=wait or (time.sleep if clock is system_clock else no_wait),
         secrets={name: value for name, value in (environment or {}).items() if name.startswith(SECRET)},
     )
+
+
+def _log_file(settings: Settings) -> TextIO | None:
+    return cast("TextIO", LogFile(settings.at(settings.log.file))) if settings.log.file else None
 
 
 def key_ring(settings: Settings, database: Database, environment: Mapping[str, str]) -> KeyRing:

@@ -15,7 +15,7 @@ from config import Refuse, Settings, load
 from service.feeds import place
 from service.keys import key_provider
 from store import migrate, operation, vaults
-from store.database import Database
+from store.database import Database, make_private
 from store.envelope import RandomBytes
 from store.keys import MASTER_BYTES, KeyRing, format_master
 
@@ -79,6 +79,7 @@ def make_keys(settings: Settings, random: RandomBytes) -> Path:
 def make_database(
     settings: Settings, random: RandomBytes, now: datetime, environment: Mapping[str, str], *, shadow: bool = False
 ) -> None:
+    make_private(settings.database_url())
     database = Database(settings.database_url())
     migrate.upgrade(database)
     ring = KeyRing.derive(key_provider(settings, environment).master())

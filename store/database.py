@@ -113,6 +113,12 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def make_private(url: str) -> None:
+    """Make the SQLite file, if that is what it is, so that only its owner can read it from its first byte on."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).touch(mode=0o600)
+
+
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)

@@ -29,7 +29,7 @@ from service.engine import Clock, Engine, open_engine
 from service.keys import checkpoint_keys, key_provider
 from service.reports import party
 from store import fences, migrate, purges
-from store.database import Database, sqlite_url
+from store.database import Database, make_private, sqlite_url
 from store.envelope import RandomBytes
 from store.fences import Fence
 from store.keys import KeyRing
@@ -77,6 +77,7 @@ class Restorer:
 
     def restore(self, by: str) -> Restored:
         """Raises NotEmpty, KeyUnavailable, BackupDamaged, LogBroken, JournalBroken. What was begun is done again from an empty database."""
+        make_private(self.settings.database_url())
         database = Database(self.settings.database_url())
         try:
             if migrate.current(database) is not None:

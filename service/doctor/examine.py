@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 
 from config import Settings, WarmlinkError
 from service.doctor import inside, machine, secrets_and_doors
@@ -11,7 +12,7 @@ from service.doctor.finding import Finding, fault
 from service.engine import Clock, Engine, open_engine
 from service.feeds import configured
 from service.logs import error_code
-from service.status import status
+from service.status import StatusPage, status
 
 BEFORE = ("permissions", "disk", "time zone")
 CHECKS = (*BEFORE, "database", "clock", "keys", "feeds", "outbox", "cycle", "anchors", "backup", "mail", "certificates")
@@ -33,20 +34,23 @@ def examine(
     except WarmlinkError as broken:
         return (*found, fault("database", str(broken), "docs/runbook.md; nothing else could be looked at"))
     try:
-        return (*found, *_made(_of_the_engine(engine, clock()), wanted))
+        page = cache(lambda: status(engine))
+        return (*found, *_made(_of_the_engine(engine, page, clock()), wanted))
     finally:
         engine.close()
 
 
-def _of_the_engine(engine: Engine, now: datetime) -> Mapping[str, Callable[[], Iterable[Finding]]]:
+def _of_the_engine(
+    engine: Engine, page: Callable[[], StatusPage], now: datetime
+) -> Mapping[str, Callable[[], Iterable[Finding]]]:
     return {
         "database": lambda: inside.database(engine.database),
         "clock": lambda: _clock(engine),
         "keys": lambda: secrets_and_doors.keys(engine, now),
-        "feeds": lambda: inside.feeds(status(engine)),
-        "outbox": lambda: inside.outbox(engine, status(engine), now),
-        "cycle": lambda: inside.cycle(engine, status(engine), now),
-        "anchors": lambda: inside.anchors(engine, status(engine), now),
+        "feeds": lambda: inside.feeds(page()),
+        "outbox": lambda: inside.outbox(engine, page(), now),
+        "cycle": lambda: inside.cycle(engine, page(), now),
+        "anchors": lambda: inside.anchors(engine, page(), now),
         "backup": lambda: inside.backup(engine, now),
         "mail": lambda: secrets_and_doors.mail(engine, now),
         "certificates": lambda: secrets_and_doors.certificates(engine.settings, now),
