@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
@@ -41,6 +42,11 @@ def current(database: Database) -> str | None:
 
 def newest() -> str | None:
     return ScriptDirectory.from_config(_config(None)).get_current_head()
+
+
+def history() -> Iterator[Script]:
+    """Every migration that this program knows, the newest first."""
+    yield from ScriptDirectory.from_config(_config(None)).walk_revisions()
 
 
 def require_current(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""backup, restore, held: encrypted copies, and going on from one without telling anybody twice."""
+"""backup, restore, fence: encrypted copies, and going on from one without telling anybody twice."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PANEL = "Operate"
 
 
 def register(app: typer.Typer) -> None:
-    for command in (backup, restore, held):
+    for command in (backup, restore, fence):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -84,7 +84,7 @@ def restore(
     now: NowOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on from a backup, into an empty database. Nothing is sent before a person says so: `warmlink held`."""
+    """Go on from a backup, into an empty database. Nothing is sent before a person says so: `warmlink fence`."""
     settings = configured(settings_of(config))
     restorer = Restorer(settings, file, os.environ, clock_of(now, settings.profile), os.urandom)
     done = restorer.rehearse() if verify else restorer.restore(by or os_user())
@@ -135,10 +135,10 @@ def _print(done: Restored, zone: ZoneInfo, *, rehearsal: bool) -> None:
     out.print(f"{done.read_again} deliveries were read again from the archive.")
     for each in done.unread:
         out.print(f"  [yellow]not read again, ask the source:[/] {each}", soft_wrap=True)
-    out.print("Nothing is sent before somebody says so: [bold]warmlink held[/]")
+    out.print("Nothing is sent before somebody says so: [bold]warmlink fence[/]")
 
 
-def held(
+def fence(
     release: Annotated[bool, typer.Option("--release", help="Let it go: the fence is taken down.")] = False,
     consents_are_back: Annotated[
         bool, typer.Option("--consents-are-back", help="The provider's consents were imported again since the restore.")

@@ -21,6 +21,7 @@ from service.cli.common import (
     NowOption,
     engine_of,
     out,
+    plain,
     print_json,
     settings_of,
     table,
@@ -31,7 +32,7 @@ from service.engine import Engine, system_clock
 from service.setup import CONFIG_NAME, install
 from service.status import StatusPage
 from service.status import status as read_status
-from store import migrate
+from store import migrate, upgrading
 from store.database import Database
 
 PANEL = "Operate"
@@ -145,7 +146,7 @@ def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
         out.print("[yellow]In shadow: it matches and decides, and tells nobody. `warmlink go-live` ends that.[/]\n")
     if page.fence is not None:
         since = when(page.fence.restored_at, zone)
-        out.print(f"[red]Restored {since}: what waits to be sent is held. See `warmlink held`.[/]\n")
+        out.print(f"[red]Restored {since}: what waits to be sent is held. See `warmlink fence`.[/]\n")
     rows = table("feed", "state", "last success", "#quarantined", "last fault")
     for feed in page.feeds:
         colour = {"ok": "green", "new": "white"}.get(feed.state, "red")
@@ -195,10 +196,48 @@ def explain(
             out.print(f"    alert {alert} to {recipient}: {state}")
 
 
-def upgrade(config: ConfigOption = None) -> None:
-    """Bring the database to this program's version."""
+def upgrade(
+    show: Annotated[bool, typer.Option("--plan", help="Say what would be done, and do nothing.")] = False,
+    back: Annotated[
+        str | None, typer.Option("--back-to", metavar="VERSION", help="Go back, before an older program is installed.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the database to this program's version. Make a backup first."""
     database = Database(settings_of(config).database_url())
-    before = migrate.current(database)
-    migrate.upgrade(database)
-    out.print(f"The database is at version {migrate.current(database)} (it was at {before}).")
-    database.close()
+    try:
+        if show:
+            _print_plan(upgrading.plan(database), as_json=as_json)
+            return
+        before = migrate.current(database)
+        if back is not None:
+            migrate.downgrade(database, back)
+        else:
+            migrate.upgrade(database)
+        out.print(f"The database is at version {migrate.current(database)} (it was at {before}).")
+    finally:
+        database.close()
+
+
+def _print_plan(plan: upgrading.Plan, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**plain(plan), "stop_needed": plan.stop_needed})
+        return
+    out.print(f"The database is at version {plan.at or 'none'}; this program needs {plan.to}.")
+    rows = table("step", "what it does", "goes back", "on SQLite")
+    for step in plan.steps:
+        rows.add_row(
+            step.version,
+            step.words,
+            "yes" if step.reversible else "[red]no[/]",
+            "copies a table" if step.rewrites else "",
+        )
+    if plan.steps:
+        out.print(rows)
+        out.print(f"{plan.rows} rows, {plan.bytes / 1e6:.1f} MB. All steps are one transaction.")
+        out.print(
+            "[bold]Stop the service[/] and make a backup first: no program works on a database of another version."
+        )
+    else:
+        out.print("There is nothing to do.")

@@ -61,7 +61,7 @@ def outbox(engine: Engine, page: StatusPage, now: datetime) -> Iterator[Finding]
     if page.fence is not None:
         with engine.database.read() as conn:
             count = sum(each.count for each in fences.held(conn))
-        found.append(fault("outbox", f"{count} entries are held since a restore", "warmlink held"))
+        found.append(fault("outbox", f"{count} entries are held since a restore", "warmlink fence"))
     yield from found
     if not found:
         yield well("outbox", "nothing waits too long" + ("; in shadow nothing leaves" if page.shadow else ""))

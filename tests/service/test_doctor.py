@@ -105,7 +105,7 @@ def test_a_drop_folder_that_is_gone(sqlite_site: Installation) -> None:
 
 def test_a_disk_that_is_nearly_full(sqlite_site: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"total": 100e9, "free": 3e9})
-    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _folder: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
     assert states(looked(sqlite_site, "disk"))["disk"] is State.FAULT
 
 
