@@ -12,6 +12,7 @@ from config.settings import (
     Profile,
     ProgramSettings,
     Settings,
+    TelemetrySettings,
 )
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Refuse",
     "Retry",
     "Settings",
+    "TelemetrySettings",
     "TellPerson",
     "WarmlinkError",
     "load",

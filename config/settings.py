@@ -175,6 +175,16 @@ class BackupSettings(Section):
     every_hours: int = Field(26, ge=1, le=24 * 31, description="`doctor` complains of a newest backup older than this")
 
 
+class TelemetrySettings(Section):
+    """Traces for an OpenTelemetry collector: stages, counts and names of feeds. Needs the extra `otel`."""
+
+    endpoint: str = Field(
+        "",
+        pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)[:/].*)?$",
+        description="OTLP over HTTP, such as https://collector.county.example/v1/traces; empty: none",
+    )
+
+
 class LogSettings(Section):
     """Where the log goes: JSON lines of codes, counts and instants."""
 
@@ -388,6 +398,7 @@ class Settings(Section):
     console: ConsoleSettings = ConsoleSettings()
     backup: BackupSettings = BackupSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     feeds_folder: Path = Field(Path("feeds"), description="every YAML file in it describes one more feed")
     feeds: tuple[FeedSettings, ...] = ()
     programs: tuple[ProgramSettings, ...] = ()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import FrameType
+from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -19,12 +20,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from config import Retry, WarmlinkError
-from service.cycle import Cycle, CycleReport
+from service.cycle import CycleReport
 from service.dispatch import Dispatcher
 from service.engine import Engine
 from service.lease import LEASE, Lease
 from service.logs import error_code
 from service.receiving import listening
+from service.telemetry import traced_cycle, tracing
 from store import claims
 
 CYCLE = "cycle"
@@ -43,7 +45,7 @@ def cadence(engine: Engine) -> timedelta:
     return timedelta(minutes=min((feed.every_minutes for feed in engine.settings.feeds), default=5))
 
 
-def run_slot(engine: Engine, worker: str) -> CycleReport | None:
+def run_slot(engine: Engine, worker: str, tracer: Any | None = None) -> CycleReport | None:
     """Run the cycle of the present slot, unless another process has it. A passing fault leaves it to be tried again.
 
     While it runs its lease is renewed; a worker that was stopped for longer than that, and lost the slot, stops at the
@@ -56,7 +58,7 @@ def run_slot(engine: Engine, worker: str) -> CycleReport | None:
         if not claims.claim(engine.database, CYCLE, slot, worker, now, lease_until=now + LEASE):
             return None
         with Lease(engine, CYCLE, slot, worker).kept() as lease:
-            report = Cycle(engine, lambda _stage, _feed: lease.check()).run()
+            report = traced_cycle(engine, tracer, lambda _stage, _feed: lease.check())
         claims.finish(engine.database, CYCLE, slot, worker, engine.clock())
     except Retry as fault:
         engine.log.warning("cycle.postponed", error=error_code(fault), slot=slot)
@@ -71,9 +73,9 @@ def run_slot(engine: Engine, worker: str) -> CycleReport | None:
     return None
 
 
-def work(engine: Engine, worker: str) -> CycleReport | None:
+def work(engine: Engine, worker: str, tracer: Any | None = None) -> CycleReport | None:
     """What a worker does every half minute: the slot if it is to be had, else what is due in the outbox."""
-    report = run_slot(engine, worker)
+    report = run_slot(engine, worker, tracer)
     if report is None:
         try:
             Dispatcher(engine).run()
@@ -84,6 +86,11 @@ def work(engine: Engine, worker: str) -> CycleReport | None:
 
 def run_until_stopped(engine: Engine, worker: str, watch: Callable[[CycleReport], None]) -> None:
     """Work now and every half minute, until SIGTERM or SIGINT. A cycle that has begun is finished first."""
+    with tracing(engine.settings.telemetry) as tracer:
+        _work_on(engine, worker, watch, tracer)
+
+
+def _work_on(engine: Engine, worker: str, watch: Callable[[CycleReport], None], tracer: Any | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _n, _f: _stop(stop, _f))
@@ -92,7 +99,7 @@ def run_until_stopped(engine: Engine, worker: str, watch: Callable[[CycleReport]
     )
 
     def one_round() -> None:
-        report = work(engine, worker)
+        report = work(engine, worker, tracer)
         if report is not None:
             watch(report)
 
