@@ -87,6 +87,17 @@ def news(event: BookingEvent, kind: EventKind, state: str, said: Sequence[AlertK
     return None if found is AlertKind.RETRACTION else found
 
 
+def standing(said: Sequence[AlertKind], *, corrected: bool) -> Sequence[AlertKind]:
+    """What stands of what somebody heard. A match that was taken back and is corrected back has to be told anew."""
+    return () if corrected and said and said[-1] is AlertKind.RETRACTION else said
+
+
+def rounds(said: Sequence[AlertKind]) -> tuple[str, ...]:
+    """What tells messages apart that say the same before and after it was taken back."""
+    times = sum(kind is AlertKind.RETRACTION for kind in said)
+    return (f"after {times}",) if times else ()
+
+
 def untold(event: BookingEvent, state: str, scope: Scope, before: BookingEvent | None = None) -> tuple[str, ...]:
     """Why an event is no news for anybody who has not heard of the booking yet; empty if it may be.
 

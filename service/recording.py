@@ -264,13 +264,14 @@ class Recorder:
 
     def _offer(self, case: Case, recipient: StaffMember, told: Told) -> None:
         """What this event means to this recipient, given what they heard already: an arrest, a transfer, a release, nothing."""
-        stored, said = case.booking, said_to(self.conn, case.link, recipient.staff)
+        stored, ever = case.booking, said_to(self.conn, case.link, recipient.staff)
+        said = changes.standing(ever, corrected=told.corrected)
         message, quiet = changes.news(stored.event, told.kind, stored.state, said), stored.baseline and not said
         if not said and told.corrected and (quiet or told.reasons) and self._goes_on(stored):
             message, quiet = AlertKind.ALREADY_IN_CUSTODY, False
         elif message is None or (told.reasons and not said):
             return
-        parts = sameness(message, booking_facts(self.engine, case), said)
+        parts = (*sameness(message, booking_facts(self.engine, case), said), *changes.rounds(ever))
         news = News(message, self._match(case.link), parts, quiet=quiet)
         made = offer(self.engine, self.conn, case, recipient, news, now=self.now)
         if made is not None:

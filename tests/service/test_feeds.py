@@ -450,6 +450,22 @@ def test_19_the_true_name_comes_with_the_fingerprints(site: Installation) -> Non
     assert (alerts(site), kinds(site)[-1]) == (["arrest"], "identity_changed")
 
 
+def test_19_a_correction_that_is_corrected_back_is_told_anew(site: Installation) -> None:
+    """Told, taken back, and true after all: the last word must not be that it was somebody else."""
+    folder(site, "jail2")
+    said = []
+    for number, person in enumerate((AVELINE, STRANGER, AVELINE, STRANGER, AVELINE)):
+        says(site, "jail2", row(person, "J1"), name=f"{number}.csv")
+        site.cycle()
+        said.append(sorted(r["kind"] for r in site.rows(tables.alert) if r["state"] == "delivered"))
+    assert said == [
+        ["arrest"], ["retraction"], ["arrest", "retraction"], ["retraction", "retraction"], ["arrest", "retraction", "retraction"],
+    ]  # fmt: skip
+    says(site, "jail2", row(AVELINE, "J1", release_at="2026-10-06T06:05:00-04:00"), name="out.csv")
+    site.cycle()
+    assert alerts(site)[-1] == "release"
+
+
 def test_20_a_booking_in_error(site: Installation) -> None:
     folder(site, "jail2")
     says(site, "jail2", row(AVELINE, "J1"))
