@@ -148,6 +148,26 @@ def compare_models(old: Model, new: Model) -> Mapping[tuple[str, str], tuple[flo
     return found
 
 
+def other_changes(old: Model, new: Model) -> Mapping[str, tuple[str, str]]:
+    """Whatever else decides and differs: prior, thresholds, rules, relatives and so on, before and after, by place."""
+    before, after = (_places(model.model_dump(mode="json", exclude={"fields", "name"})) for model in (old, new))
+    return {
+        place: (before.get(place, "-"), after.get(place, "-"))
+        for place in sorted(before.keys() | after.keys())
+        if before.get(place) != after.get(place)
+    }
+
+
+def _places(values: Mapping[str, object], within: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= _places(value, f"{within}{name}.")
+        else:
+            found[within + name] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return found
+
+
 _AGREES = {
     "first": (Name.EXACT, Name.NICKNAME, Name.CLOSE, Name.SWAPPED),
     "last": (Name.EXACT, Name.PART, Name.CLOSE, Name.SWAPPED),

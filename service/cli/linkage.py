@@ -15,7 +15,7 @@ from config import MatcherSettings, Refuse
 from matcher import LinkageKey, Model, default_model
 from matcher.evaluate import Accuracy, Measure
 from matcher.model import Thresholds
-from matcher.train import compare_models, priced
+from matcher.train import compare_models, other_changes, priced
 from service.cli.common import JsonOption, out, print_json, table
 from service.evaluation import evaluate as measure_all
 from service.evaluation import train_on
@@ -177,12 +177,18 @@ def show(
 def compare(
     a: Annotated[Path, typer.Argument(help="A model file.")], b: Annotated[Path, typer.Argument(help="Another.")]
 ) -> None:
-    """Which agreement levels two models weigh differently. Past links keep the model they were made with."""
-    changed = compare_models(_model(a), _model(b))
+    """What two models weigh or decide differently. Past links keep the model they were made with."""
+    old, new = _model(a), _model(b)
+    changed, others = compare_models(old, new), other_changes(old, new)
     rows = table("field", "level", "#bits before", "#bits after")
-    for (field, level), (before, after) in changed.items():
-        rows.add_row(field, level, f"{before:+.2f}", f"{after:+.2f}")
+    for (field, level), (was, now) in changed.items():
+        rows.add_row(field, level, f"{was:+.2f}", f"{now:+.2f}")
     out.print(rows if changed else "The two models weigh alike.")
+    if others:
+        rest = table("setting", "before", "after")
+        for place, (before, after) in others.items():
+            rest.add_row(place, before, after)
+        out.print(rest)
 
 
 def _model(path: Path | None) -> Model:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from matcher import BadModel, BookingLinks, Model, Verdict, decide, evaluate, explain, link, rules
 from matcher.model import Thresholds
 from matcher.score import score
-from matcher.train import CAUTION, compare_models, ecm, priced, relatives, train
+from matcher.train import CAUTION, compare_models, ecm, other_changes, priced, relatives, train
 from tests.matcher.people import ENCODER, MODEL, crowd, person, roster
 
 CLIENTS = crowd(300)
@@ -47,6 +47,14 @@ def test_a_trained_model_is_a_model_and_its_hash_is_its_own() -> None:
     assert trained.schema_hash == MODEL.schema_hash
     assert ("dob", "exact") in compare_models(MODEL, trained)
     assert compare_models(MODEL, MODEL) == {}
+
+
+def test_what_else_differs_between_two_models_is_named_by_place() -> None:
+    changed = {"rules": MODEL.rules[1:], "relatives": MODEL.relatives.model_copy(update={"twin": 0.03})}
+    found = other_changes(MODEL, MODEL.model_copy(update=changed))
+    assert found.keys() == {"rules", "relatives.twin"}
+    assert found["relatives.twin"] == ("0.02", "0.03")
+    assert other_changes(MODEL, MODEL) == {}
 
 
 def test_recordlinkage_ecm_runs_on_the_same_levels() -> None:

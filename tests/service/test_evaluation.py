@@ -54,6 +54,12 @@ def test_training_needs_no_truth_and_gives_a_model_that_reads_back(tmp_path: Pat
     assert 0.02 < learned.prior < 0.2  # 28 of 374 bookings are of clients
 
 
+def shipped(folder: Path) -> str:
+    file = folder / "shipped.json"
+    file.write_text(default_model().to_json(), "utf-8")
+    return str(file)
+
+
 def test_the_commands_chain(tmp_path: Path) -> None:
     run = CliRunner().invoke
     roster, bookings, truth = map(str, FILES)
@@ -63,6 +69,7 @@ def test_the_commands_chain(tmp_path: Path) -> None:
     assert run(app, ["model", "train", *files, "--out", model, *prices]).exit_code == 0
     assert "ALERT from 0.9" in run(app, ["model", "show", model]).output
     assert "weigh alike" in run(app, ["model", "compare", model, model]).output
+    assert "thresholds.alert" in run(app, ["model", "compare", shipped(tmp_path), model]).output
     done = run(app, ["evaluate", *files, "--truth", truth, "--out", str(report), "--model", model])
     assert done.exit_code == 0
     assert report.read_text("utf-8").startswith("<!doctype html>")
