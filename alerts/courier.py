@@ -35,6 +35,7 @@ from alerts.outbox import (
 from config.errors import Retry, WarmlinkError
 from records.ids import AlertRef
 from store.database import Database
+from store.errors import DatabaseBroken
 from store.tables import alert, outbox
 
 INBOX = FIRST
@@ -192,8 +193,8 @@ def outcome_of(fault: WarmlinkError) -> Outcome:
     code = fault.code if isinstance(fault, ChannelFault) else _snake(type(fault).__name__)
     if isinstance(fault, ChannelDown):
         return TryLater(code, fault.not_before)
-    # Broken protection is for a person to mend; then the entry goes by itself. Nothing was sent and nothing is lost.
-    return TryLater(code) if isinstance(fault, Retry | ChannelUnsafe) else Dead(code)
+    # Broken protection, or a full disk, is for a person to mend; then the entry goes by itself and nothing is lost.
+    return TryLater(code) if isinstance(fault, Retry | ChannelUnsafe | DatabaseBroken) else Dead(code)
 
 
 def _snake(name: str) -> str:

@@ -44,6 +44,16 @@ class Profile(Enum):
 
 class DatabaseSettings(Section):
     url: SecretStr = Field(SecretStr("sqlite:///warmlink.db"), description="sqlite:///FILE or postgresql://...")
+    replica: SecretStr = Field(
+        SecretStr(""), description="postgresql://... of a streaming replica; the desks' pages are read there"
+    )
+
+    @model_validator(mode="after")
+    def _a_replica_follows_postgresql(self) -> DatabaseSettings:
+        follows = self.replica.get_secret_value().startswith("postgresql")
+        if self.replica.get_secret_value() and not (follows and self.url.get_secret_value().startswith("postgresql")):
+            raise ValueError("a replica follows a PostgreSQL server: both URLs begin with postgresql://")
+        return self
 
 
 class VaultSettings(Section):

@@ -55,7 +55,7 @@ def link(
     if not len(index) or not len(bookings):
         return [NO_LINKS] * len(bookings)
     required = _required(persons, constraints, index)
-    scored = score(bookings, index, required, _floor_bits(index, _highest(prior, index)))
+    scored = score(bookings, index, required, floor_bits(index, _highest(prior, index)))
     known = _Known(index, constraints, *_before([scored], index, prior))
     return list(known.results(scored, persons))
 
@@ -66,7 +66,7 @@ def link_file(batches: Iterable[EncodedBatch], index: RosterIndex, prior: Prior 
     Scores all bookings before the first is decided, and keeps no more of them than pairs that may be worth a look.
     Raises HeaderMismatch as `link` does.
     """
-    lowest = _floor_bits(index, _highest(prior, index))
+    lowest = floor_bits(index, _highest(prior, index))
     scored = [score(batch, index, (), lowest) if len(index) else nothing_scored(len(batch)) for batch in batches]
     if not scored:
         return
@@ -99,7 +99,7 @@ def _before(scored: Sequence[Scored], index: RosterIndex, prior: Prior) -> tuple
     return share, Rebooking.measure(scored, share, len(index))
 
 
-def _floor_bits(index: RosterIndex, prior: float) -> float:
+def floor_bits(index: RosterIndex, prior: float) -> float:
     """Weight below which a candidate's probability cannot reach the floor under this prior."""
     floor = index.model.thresholds.floor
     return math.log2(floor / (1 - floor)) - math.log2(prior / (1 - prior) / max(1, len(index))) - 1

@@ -144,7 +144,7 @@ def open_engine(
 ) -> Engine:
     """Open an installation that `warmlink init` made. The master key is dropped as soon as the others are derived."""
     settings = configured(settings)
-    database = Database(settings.database_url())
+    database = Database(settings.database_url(), settings.database.replica.get_secret_value())
     migrate.require_current(database)
     ring = key_ring(settings, database, environment or {})
     with database.read() as conn:

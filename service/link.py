@@ -18,6 +18,7 @@ from config.errors import TellPerson
 from matcher import EncodedBatch, Encoder, LinkageKey, Model, Prior, RosterIndex, Verdict, link_file
 from matcher.evaluate import Accuracy, accuracy
 from matcher.verdict import BookingLinks
+from service import tabular
 
 CHUNK = 50_000
 """Rows read and encoded at once."""
@@ -37,6 +38,10 @@ class Writer(Protocol):
 
     def writerow(self, row: Iterable[object], /) -> object: ...
 
+
+Encoded = Iterator[tuple[list[str], EncodedBatch]]
+Narrowed = Callable[[Encoded, Callable[[], Encoded]], tuple[RosterIndex, int]]
+"""Gives an index that answers the bookings as one of the whole roster would, and how many pairs were compared for it."""
 
 Progress = Callable[[str, int], None]
 """Told the stage (`roster`, `bookings`, `link`) and how many rows of it are done."""
@@ -92,6 +97,7 @@ def run_link(
     kernel: Literal["numpy", "fast"] = "numpy",
     prior: Prior = "estimate",
     progress: Progress = _silent,
+    narrowed: Narrowed | None = None,
 ) -> LinkReport:
     """Links `bookings` to `roster` and writes one line per link worth looking at to `out`.
 
@@ -99,12 +105,16 @@ def run_link(
     named by line in the report.
     """
     encoder, bad, booked = Encoder(key, model, kernel=kernel), list[BadRow](), list[str]()
-    index = RosterIndex(model, exhaustive=exhaustive, kernel=kernel)
-    for ids, batch in _Intake(roster, "roster", encoder, bad, progress).batches("client_id"):
-        index.add(batch, ids)
+    clients = _Intake(roster, "roster", encoder, bad, progress).batches("client_id")
+    compared: int | None = None
+    if narrowed is not None:
+        index, compared = narrowed(clients, lambda: encoded_rows(bookings, "booking_id", encoder))
+    else:
+        index = RosterIndex(model, exhaustive=exhaustive, kernel=kernel)
+        for ids, batch in clients:
+            index.add(batch, ids)
     tally = _Tally()
-    with _opened(out, _writing) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+    with _table(out) as writer:
         writer.writerow(HEADINGS)
         read = _Intake(bookings, "bookings", encoder, bad, progress).batches("booking_id")
         # All are read before the first is decided: by then the ids are complete.
@@ -114,7 +124,14 @@ def run_link(
                 progress("link", tally.bookings)
     measured = accuracy(tally.found, true_pairs(truth)) if truth else None
     return LinkReport(
-        len(index), tally.bookings, tally.candidates, tally.links, tally.verdicts, tuple(bad), model.hash, measured
+        len(index),
+        tally.bookings,
+        tally.candidates if compared is None else compared,
+        tally.links,
+        tally.verdicts,
+        tuple(bad),
+        model.hash,
+        measured,
     )
 
 
@@ -123,6 +140,18 @@ def noted(batches: Iterable[tuple[list[str], EncodedBatch]], ids: list[str]) -> 
     for some, batch in batches:
         ids.extend(some)
         yield batch
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[Writer]:
+    """A table to write, Parquet or CSV by its name."""
+    if path.suffix == tabular.SUFFIX:
+        writer = tabular.ParquetWriter(path)
+        yield writer
+        writer.close()
+        return
+    with _opened(path, _writing) as stream:
+        yield csv.writer(stream, lineterminator="\n")
 
 
 def _write(writer: Writer, booking: str, result: BookingLinks, tally: _Tally) -> None:
@@ -166,6 +195,9 @@ def _opened(path: Path, how: Callable[[Path], TextIO]) -> Iterator[TextIO]:
 
 def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
     """Line number, heading and fields of each row. Raises TellPerson where the file is not such a table."""
+    if path.suffix == tabular.SUFFIX:
+        yield from _with_columns(path, required, tabular.rows(path))
+        return
     with _opened(path, open_table) as stream:
         reader = csv.reader(stream)
         try:
@@ -179,6 +211,15 @@ def _rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, list[str],
             raise TellPerson(
                 f"{path.name}: unreadable after line {reader.line_num} ({type(error).__name__})"
             ) from error
+
+
+def _with_columns(
+    path: Path, required: Sequence[str], rows: Iterator[tuple[int, list[str], list[str]]]
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    for number, heading, row in rows:
+        if missing := [name for name in required if name not in heading]:
+            raise TellPerson(f"{path.name}: no column {', '.join(missing)}")
+        yield number, heading, row
 
 
 @dataclass(frozen=True, slots=True)

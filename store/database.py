@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 
 from config.errors import ConfigError
 from store.errors import AlreadyDone, DatabaseBroken, DatabaseBusy
+from store.replica import Replica
 
 _BUSY = (
     "locked",
@@ -32,8 +33,10 @@ class Database:
     transaction takes its lock at the start (BEGIN IMMEDIATE) instead of failing half-way.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, replica: str = "") -> None:
+        """`replica` is the URL of a PostgreSQL server that follows this one; pages are read there."""
         self.engine = _engine(url)
+        self._replica = Replica(_engine(replica, read_only=True)) if replica else None
 
     @property
     def dialect(self) -> str:
@@ -61,6 +64,22 @@ class Database:
             conn = plain.execution_options(warmlink_write=True)
             with conn.begin():
                 yield conn
+            if self._replica is not None:
+                self._replica.expect(plain)
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """What a page shows: from the replica, unless it is away or behind what this process wrote; then as `read`.
+
+        Never for what decides: consent, keys, sessions and claims are read where they are written.
+        """
+        conn = self._replica.connected() if self._replica is not None else None
+        if conn is None:
+            with self.read() as own:
+                yield own
+            return
+        with _mapped_faults(), conn, conn.begin():
+            yield conn
 
     @contextmanager
     def rebuild(self) -> Iterator[Connection]:
@@ -83,6 +102,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._replica is not None:
+            self._replica.close()
 
 
 def _references(conn: Connection, *, checked: bool) -> None:
@@ -119,7 +140,7 @@ def make_private(url: str) -> None:
         Path(url.removeprefix("sqlite:///")).touch(mode=0o600)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, read_only: bool = False) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as fault:
@@ -132,8 +153,13 @@ def _engine(url: str) -> Engine:
             event.listen(engine, "connect", _sqlite_pragmas)
             event.listen(engine, "begin", _sqlite_begin)
         case "postgresql":
+            # A replica that is away must not keep a page waiting.
+            guard = {"options": "-c default_transaction_read_only=on", "connect_timeout": 2} if read_only else {}
             engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED"
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                isolation_level="READ COMMITTED",
+                connect_args=guard,
             )
         case other:
             raise ConfigError(f"database.url names {other}; this product runs on sqlite or postgresql")

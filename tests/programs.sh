@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that the programs the tests drive are there: a browser, OpenSSL, a software token, network namespaces, and the
+# Makes sure that the programs the tests drive are there: a browser, OpenSSL, a software token, network namespaces, Java, and the
 # programs that read what deploy/ holds.
 set -eu
 
@@ -12,6 +12,7 @@ need ip iproute2
 need systemd-analyze systemd
 need nginx nginx-light
 need logrotate logrotate
+need java openjdk-17-jre-headless
 
 if [ -z "$missing" ]; then
     :

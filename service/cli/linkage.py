@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,6 +22,7 @@ from service.evaluation import train_on
 from service.evaluation_page import page
 from service.kernel import chosen
 from service.link import LinkReport, run_link
+from service.spark import narrowing
 
 PANEL = "Measure the matcher"
 
@@ -47,11 +48,31 @@ def link(
         bool, typer.Option(help="Compare every pair instead of blocks (rosters under ~100k).")
     ] = False,
     kernel: Annotated[str, typer.Option(help="numpy, or fast with the extra `fast` installed.")] = "numpy",
+    engine: Annotated[
+        Literal["local", "spark"], typer.Option(help="spark spreads the comparison over a cluster.")
+    ] = "local",
+    master: Annotated[
+        str, typer.Option(help="The cluster: spark://HOST:PORT, or local[N].", metavar="URL")
+    ] = "local[*]",
+    mode: Annotated[
+        Literal["broadcast", "shuffle"], typer.Option(help="shuffle for years of bookings; see docs/scale.md.")
+    ] = "broadcast",
+    shared: Annotated[
+        Path | None, typer.Option(help="A folder that driver and workers see under one path; the job's own is in it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Link two files over encodings: one line per link, with verdict, weight and an agreement level per field."""
+    """Link two files (.csv, .csv.gz, .parquet) over encodings: one line per link, with verdict, weight and levels."""
+    files = roster, bookings, output, truth
     used = chosen(MatcherSettings(kernel="fast"), 0) if kernel == "fast" else kernel
-    report = _watched(roster, bookings, output, truth, _model(model), _run_key(), exhaustive=exhaustive, kernel=used)
+    how: dict[str, Any] = {"exhaustive": exhaustive, "kernel": used}
+    if engine == "spark":
+        if exhaustive:
+            raise Refuse("--exhaustive compares every pair: for small rosters, on one machine")
+        with narrowing(master, _model(model), shared, mode=mode, kernel=used) as narrowed:
+            report = _watched(*files, _model(model), _run_key(), narrowed=narrowed.index, **how)
+    else:
+        report = _watched(*files, _model(model), _run_key(), **how)
     if as_json:
         print_json(report)
     else:

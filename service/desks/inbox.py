@@ -79,7 +79,7 @@ def release_clocks(thread: Thread, clocks: ClockSettings) -> list[tuple[str, dat
 
 def threads(engine: Engine, recipient: StaffId) -> Sequence[Thread]:
     """The recipient's threads: what waits for an answer first, then what is open, then the rest; the newest news first."""
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         found = _threads(conn, recipient)
     found.sort(key=lambda t: t.latest.created_at, reverse=True)
     return sorted(found, key=lambda t: (not t.unanswered, not t.open))

@@ -40,7 +40,7 @@ class Choice:
 
 def choices(engine: Engine, org: OrgId | None) -> Choice:
     """The reader of one organisation sees that one; a reader of the whole installation all together, or each."""
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         known = [scope for scope in measures.scopes(conn) if scope != ALL]
         scopes = [str(org)] if org is not None else [ALL, *known]
         periods = measures.periods(conn, scopes[0])
@@ -56,7 +56,7 @@ def sheet(engine: Engine, org: OrgId | None, period: str, scope: str | None = No
     zone = ZoneInfo(engine.settings.zone)
     months = sorted(p for p in found.periods if len(p) == 7 and "Q" not in p)
     last = _last_month(period, months)
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         cells: dict[tuple[str, str, str, str], int | None] = {}
         for each in (period, str(last.plus(-2))):
             cells |= measures.shown(conn, each, [scope, ALL])

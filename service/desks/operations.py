@@ -82,7 +82,7 @@ class OperationsPage:
 def operations(engine: Engine) -> OperationsPage:
     now = engine.clock()
     page = status(engine)
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         set_aside = conn.execute(
             select(quarantine)
             .where(quarantine.c.state == "open")

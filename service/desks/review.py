@@ -186,7 +186,7 @@ def _follow(engine: Engine, conn: Connection, row: Any, state: str, *, by: Staff
 def workload(engine: Engine, org: OrgId | None, days: int = 30) -> dict[str, dict[str, int]]:
     """Of each reviewer of late: matches confirmed and refused, second opinions agreed with, and what a clinician overturned."""
     since = engine.clock() - timedelta(days=days)
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         decided, agreed = reviews.decided_by(conn, org, since), reviews.agreement(conn, org, since)
     none = {"confirmed": 0, "refused": 0, "agreed": 0, "of": 0, "overturned": 0}
     return {by: none | decided.get(by, {}) | agreed.get(by, {}) for by in sorted(decided.keys() | agreed.keys())}

@@ -63,7 +63,7 @@ class Board:
 
 def board(engine: Engine, org: OrgId | None) -> Board:
     now = engine.clock()
-    with engine.database.read() as conn:
+    with engine.database.view() as conn:
         members = staff.everyone(conn, org)
         rows = _open_alerts(conn, org)
         load = Counter(str(row.recipient) for row in rows).most_common()

@@ -243,7 +243,7 @@ def _state(site: Installation, world: World, done: int) -> dict[str, Any]:
             "alerts to somebody else": wrong_person,
             "alerts undelivered": sum(boxed[row.ref] != 1 for row in alerts),
             "bookings lost or invented": abs(count["booking"] - len(stays)),
-            "events lost or doubled": abs(count["booking_event"] - sum(world.said(stay, done) for stay in stays)),
+            "events lost": max(0, sum(world.said(stay, done) for stay in stays) - count["booking_event"]),
             "rows set aside": count["quarantine"],
             "outbox entries unsettled": unsettled,
             "deliveries unfinished": undone,
