@@ -79,10 +79,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
             swapped = SWAPPED[type(op)]
             yield f"{type(op).__name__} for {swapped.__name__}", lambda: setattr(node, "op", swapped())
         case ast.UnaryOp(op=ast.Not()):
-            yield (
-                "not dropped",
-                lambda: setattr(node, "op", ast.UAdd()) or setattr(node, "operand", _bool(node.operand)),
-            )
+            yield "not doubled", lambda: setattr(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
         case ast.UnaryOp(op=ast.USub()):
             yield "minus dropped", lambda: setattr(node, "op", ast.UAdd())
         case ast.Set(elts=elements) if len(elements) > 1:
@@ -94,10 +91,6 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
             yield f"{not value}", lambda: setattr(node, "value", not value)
         case ast.Constant(value=int() | float() as value):
             yield f"{value} made {value * 2 + 1}", lambda: setattr(node, "value", value * 2 + 1)
-
-
-def _bool(inner: ast.expr) -> ast.expr:
-    return ast.Call(ast.Name("bool", ast.Load()), [inner], [])
 
 
 def survives(module: ModuleType, mutant: Mutant) -> bool:

@@ -40,7 +40,7 @@ def main(folder: Path, master: str) -> None:
                 "links": out.read_bytes() == (folder / "links.csv").read_bytes(),
                 "report": report == here,
                 "parts": len(list((there.folder / "roster").glob("*.parquet"))),
-                "executors": first.spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1,  # type: ignore[union-attr]
+                "executors": first.spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1,
             }
         kept = folder / "kept"
         first.folder.rename(kept)  # what the cluster was given, for the test to search

@@ -42,7 +42,7 @@ class InParts:
         measure, booked = Measure.of(whole), [batch for _, batch in bookings()]
         keys = asked(booked)
         counts = [sum(each) for each in zip(*(sizes(part, keys) for _, part in parts), strict=True)]
-        full = over_cap(keys, counts, MODEL)  # type: ignore[arg-type]  # sum begins with 0
+        full = over_cap(keys, counts, MODEL)
         found, compared = dict[int, EncodedBatch](), 0
         for first, part in parts:
             index = PartOfRoster(MODEL, measure)
