@@ -109,7 +109,7 @@ class Padding:
         return classes[None, :]
 
     def _made_up(self, count: int, year: int) -> list[Decoy]:
-        """As common as some client's values, who also says which fields they have."""
+        """With the fields that some client has."""
         refs = self.index.refs()
         return [
             self._like(ClientRef(refs[below(self.random, len(refs))]) if refs else None, year) for _ in range(count)
@@ -119,8 +119,9 @@ class Padding:
         like = self._first_row(client) if client is not None else np.full(len(COLUMNS), UNKNOWN, np.uint8)
         person, classes = made_up(self.random, year), np.full((1, len(COLUMNS)), UNKNOWN, np.uint8)
         for name in ("first", "last", "dob"):
-            column = COLUMNS.index(name)
-            classes[0, column] = 0 if like[column] == UNKNOWN else like[column]
+            classes[0, COLUMNS.index(name)] = (
+                0  # the least there is: a client with the same name is weighed as without the decoy
+            )
         if like[COLUMNS.index("phone")] != UNKNOWN:
             classes[0, COLUMNS.index("phone")] = 0
             person = replace(person, phone=f"555{below(self.random, 10**7):07}", ssn4=f"{below(self.random, 10**4):04}")
