@@ -49,7 +49,11 @@ def test_an_installation_that_runs_has_no_fault(site: Installation) -> None:
     run_well(site)
     found = looked(site)
     assert {each.check for each in found} == set(CHECKS)
-    assert [each for each in found if each.state is State.FAULT and each.check != "disk"] == []
+    faults = {each.check for each in found if each.state is State.FAULT} - {
+        "disk"
+    }  # of the machine that runs the tests
+    apart = {"clock"} if site.engine.database.dialect == "postgresql" else set()
+    assert faults == apart, "the test's clock stands still, and PostgreSQL's does not"
 
 
 def test_it_says_what_to_do(sqlite_site: Installation) -> None:
