@@ -57,7 +57,7 @@ from store.tables import (
 )  # fmt: skip
 
 CLIENTS, ALERTS, REVIEWS, STAFF, DELIVERIES, SET_ASIDE = 1_000_000, 100_000, 200, 3_000, 30_000, 300
-ASKED, AT_ONCE = 40, 4
+ASKED, AT_ONCE = 20, 4
 PAGES: tuple[tuple[str, str], ...] = (
     ("", "/sign-in"),
     ("lee", "/account"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Path, Query, Request
@@ -47,7 +48,9 @@ def measured(
 @router.get("/operations")
 def operated(request: Request, who: Operator) -> dict[str, Any]:
     del who
-    found: dict[str, Any] = plain(operations(runtime_of(request).engine))
+    page = operations(runtime_of(request).engine)
+    found: dict[str, Any] = plain(replace(page, backup=None))
+    found["backup"] = page.backup.model_dump(mode="json") if page.backup else None
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from alerts.enrolment import Expiring, expiring
+from service.backups import BackupNote, latest
 from service.desks.certificates import Certificate, ending
 from service.engine import Engine
 from service.status import StatusPage, status
@@ -75,6 +76,8 @@ class OperationsPage:
     certificates: tuple[Certificate, ...]
     """Those that ended, end soon, or cannot be read."""
     jobs: tuple[Job, ...]
+    backup: BackupNote | None
+    """The newest whole backup; None where there is none."""
     checkpoint_at: datetime | None
     checkpoint_size: int
 
@@ -105,6 +108,7 @@ def operations(engine: Engine) -> OperationsPage:
             expiring=expiring(conn, now=now, within=SOON),
             certificates=ending(engine.settings, now, SOON),
             jobs=_jobs(conn),
+            backup=latest(engine),
             checkpoint_at=newest.at if newest else None,
             checkpoint_size=newest.size if newest else 0,
         )
