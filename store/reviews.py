@@ -113,7 +113,10 @@ def agreement(conn: Connection, org: str | None, since: datetime) -> dict[str, d
 def _of_org(query: Any, ref: Any, org: str | None) -> Any:
     if org is None:
         return query
-    return query.join(link, link.c.ref == ref).join(client, client.c.ref == link.c.client).where(client.c.org == org)
+    theirs = (
+        select(link.c.ref).join(client, client.c.ref == link.c.client).where(link.c.ref == ref, client.c.org == org)
+    )
+    return query.where(theirs.exists())  # asked of each opinion: there are few, and links are many
 
 
 def decided_by(conn: Connection, org: str | None, since: datetime) -> dict[str, dict[str, int]]:
