@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import httpx2
 import pytest
@@ -82,3 +85,58 @@ def test_no_fault_of_the_library_escapes(fault: type[httpx2.RequestError]) -> No
 
 def test_the_client_with_its_credentials_is_not_in_the_repr() -> None:
     assert "lient" not in repr(sink(Shelf()))
+
+
+class _Keeper(BaseHTTPRequestHandler):
+    """A web server that keeps what is put, once, in a folder."""
+
+    folder: Path
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        place = self.folder / Path(self.path).name
+        if place.exists() and self.headers["If-None-Match"] == "*":
+            return self._answer(412, b"")
+        place.write_bytes(content)
+        return self._answer(201, b"")
+
+    def do_GET(self) -> None:
+        self._answer(200, (self.folder / Path(self.path).name).read_bytes())
+
+    def _answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet: the tests' output is for the tests."""
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[str]:
+    """The address of a server on a real socket that keeps checkpoints in `tmp_path`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Keeper", (_Keeper,), {"folder": tmp_path}))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/kept/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_server_on_a_socket_keeps_it_once_and_shows_a_fork(keeper: str, tmp_path: Path) -> None:
+    with httpx2.Client(base_url=keeper) as client:
+        place = HttpSink("clerk", client)
+        place.keep(NOTE)
+        place.keep(NOTE)
+        assert (tmp_path / "000000000005.checkpoint").read_bytes() == NOTE.encode()
+        with pytest.raises(SinkContradicts, match="clerk"):
+            place.keep(OTHER)
+    assert (tmp_path / "000000000005.checkpoint").read_bytes() == NOTE.encode()
+
+
+def test_a_server_that_is_gone_is_asked_again_later(keeper: str) -> None:
+    nobody = keeper.replace(str(httpx2.URL(keeper).port), "1")
+    with httpx2.Client(base_url=nobody) as client, pytest.raises(SinkUnavailable, match="clerk"):
+        HttpSink("clerk", client).keep(NOTE)
