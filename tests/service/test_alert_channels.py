@@ -39,6 +39,7 @@ from tests.service.installation import (
     alert_ref,
     facts_of,
 )
+from tests.service.test_canary import canary
 
 __all__ = ["tls"]
 
@@ -173,19 +174,22 @@ def _headers(post: Received) -> str:
 
 
 def test_nothing_on_any_way_names_anybody(house: House) -> None:
-    house.books(AVELINE, "J1")
-    traffic = [*house.mail.messages(), *(p.body + repr(p.headers).encode() for p in house.post.received)]
+    """Neither headers and bodies of mails and posts, nor names and contents of files, nor what stays on the disk."""
+    house.books(AVELINE, "BK00000777")
+    traffic = [
+        *house.mail.messages(),
+        *(p.path.encode() + p.body + repr(p.headers).encode() for p in house.post.received),
+    ]
     traffic += [path.name.encode() + path.read_bytes() for path in house.dropped()]
     assert len(traffic) == 5
-    for word in (
-        b"Aveline",
-        b"Quistgaard",
-        b"Outpatient",
-        b"arrest",
-        b"booked",
-        b"COUNTY",
-    ):  # too long for a chance hit
+    for word in (b"Outpatient", b"arrest", b"booked", b"COUNTY"):  # too long for a chance hit
         assert [word for raw in traffic if word in raw] == []
+    assert [found for raw in traffic for found in canary().in_bytes(raw)] == []
+    opened = reading.open_alert(
+        house.site.engine, alert_ref(house.site.alert_of("BK00000777", AVELINE)), house.site.private["A1"]
+    )
+    assert canary().in_bytes(repr([line.value for line in opened.rows]).encode())  # the search is not blind
+    assert canary().in_folder(house.site.home) == set()
 
 
 def test_a_server_without_protection_gets_nothing(house: House) -> None:

@@ -187,7 +187,7 @@ def test_a_query_of_a_real_postgresql(operator: Operator, postgres_url: str) -> 
     jail.dispose()
 
 
-def _fhir(person: Person) -> dict[str, list[dict[str, object]]]:
+def fhir_record(person: Person) -> dict[str, list[dict[str, object]]]:
     return {
         "Patient": [
             {
@@ -244,7 +244,7 @@ def test_a_fhir_server(operator: Operator, tmp_path: Path) -> None:
         replace(STRANGER, number="E77"),
     )
     with web_server(pem) as record:
-        _serve(record, _searches(record.base, _fhir(person)), "ehr-s3cret")
+        _serve(record, _searches(record.base, fhir_record(person)), "ehr-s3cret")
         operator.secrets["WARMLINK_SECRET_EHR_TOKEN"] = "ehr-s3cret"
         described = (READY / "fhir_roster.yaml").read_text("utf-8")
         described = described.replace("name: fhir_roster", "name: ehr")
@@ -260,7 +260,7 @@ def test_a_fhir_server(operator: Operator, tmp_path: Path) -> None:
     assert len([r for r in operator.site.rows(tables.client) if r["retired_at"] is None]) == 1
 
 
-def _message(person: Person, number: str) -> bytes:
+def adt_message(person: Person, number: str) -> bytes:
     born = person.dob.replace("-", "")
     pid = f"PID|||P{number}||{person.last}^{person.first}||{born}|{person.sex}|||{person.street}^^X^OH^{person.zip}||||||||{person.ssn4}"
     pv1 = "|".join(["PV1", "", "I", "^^^COUNTY JAIL", *[""] * 15, number, *[""] * 24, "20261006050000-0400"])
@@ -286,7 +286,7 @@ def test_hl7_over_mllp(operator: Operator) -> None:
         port=0,
     )
     with listening(operator.site.engine) as (listener,):
-        answers = _sent(listener.port, _message(STRANGER, "V1"), _message(AVELINE, "V2"))
+        answers = _sent(listener.port, adt_message(STRANGER, "V1"), adt_message(AVELINE, "V2"))
     assert all(b"MSA|AA|" in answer for answer in answers)
     operator.cycle()
     assert (operator.alerts(), operator.site.count(tables.booking)) == (["arrest"], 2)
@@ -322,7 +322,7 @@ def test_the_process_that_runs_on_a_schedule_listens(operator: Operator) -> None
     )
     try:
         _until(lambda: socket.create_connection(("127.0.0.1", port), timeout=10).close())
-        assert b"MSA|AA|" in _sent(port, _message(AVELINE, "V1"))[0]
+        assert b"MSA|AA|" in _sent(port, adt_message(AVELINE, "V1"))[0]
     finally:
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
