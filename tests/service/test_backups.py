@@ -15,7 +15,7 @@ from alerts.demo_sink import MaildirSink
 from audit.errors import LogBroken
 from audit.leaves import Kind
 from config import KeyUnavailable, load
-from service import reading
+from service import reading, rotation
 from service.backups import latest, listed, release
 from service.backups.journal import JournalBroken, segments, ship
 from service.backups.make import lines, make, read_back
@@ -32,6 +32,7 @@ from store.database import Database
 from tests.service.installation import (
     AVELINE,
     BARNABY,
+    CLIENTS,
     CORISANDE,
     DEMETRIO,
     Clock,
@@ -40,6 +41,7 @@ from tests.service.installation import (
     opened,
     revoked,
 )
+from tests.service.test_commands import warmlink
 
 
 def backed_up(site: Installation) -> Path:
@@ -444,3 +446,36 @@ def test_lines_of_a_cut_file_do_not_pass_for_whole(sqlite_site: Installation) ->
     backup.write_bytes(backup.read_bytes()[:70])
     with pytest.raises(BackupDamaged), lines(backup, ring) as opened_lines:
         list(opened_lines)
+
+
+# --- without the shelf of short-lived keys ---
+
+
+def test_without_the_shelf_everything_comes_back_but_bookings_of_before(
+    sqlite_site: Installation, tmp_path: Path
+) -> None:
+    """The steps of docs/keys.md: restore stops, an empty shelf is begun, the database is moved aside, restore again."""
+    site = sqlite_site
+    site.bookings(AVELINE.booked("B-1"))
+    site.cycle()
+    log, backup = site.count(t.audit_leaf), backed_up(site)
+    site.clock.forward(hours=1)
+    emptied(site)
+    (site.home / "keys" / "shelf.db").unlink()
+    with pytest.raises(KeyUnavailable):
+        restorer(site, backup).restore("operator")
+    assert warmlink("keys", "shelf", "--new", home=site.home).returncode == 0
+    for path in site.home.glob("warmlink.db*"):
+        path.rename(tmp_path / path.name)
+    assert restorer(site, backup).restore("operator").verified
+    with opened(site.home, site.clock) as again:
+        assert again.count(t.audit_leaf) > log
+        assert again.count(t.client) == again.count(t.consent_record) == len(CLIENTS)
+        assert rotation.status(again.engine).unreadable == 1
+        release.release(again.engine, "operator")
+        again.bookings(AVELINE.booked("B-1"), BARNABY.booked("B-2"), name="again.csv")
+        assert again.cycle().tally.alerts == 1  # of B-2; B-1 says nothing new, and was told before
+        again.bookings(AVELINE.booked("B-1", "R", release_at="2026-10-06T07:00:00-04:00"), name="released.csv")
+        assert again.cycle().tally.alerts == 1
+        told = [row["kind"] for row in sorted(again.rows(t.alert), key=lambda row: row["created_at"])]
+        assert told == ["arrest", "arrest", "release"]
