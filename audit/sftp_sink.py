@@ -7,6 +7,7 @@ there already is refused by the server itself (SFTP version 3).
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -34,9 +35,11 @@ class SftpSink:
     timeout: float = 30.0
 
     def keep(self, note: str) -> None:
-        """Raises SinkUnavailable, SinkRefused, SinkContradicts. Not from within an event loop."""
+        """Raises SinkUnavailable, SinkRefused, SinkContradicts."""
         try:
-            asyncio.run(asyncio.wait_for(self._keep(note), self.timeout))
+            # In a thread of its own: whoever publishes may run an event loop already.
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(asyncio.run, asyncio.wait_for(self._keep(note), self.timeout)).result()
         except _REFUSED as fault:
             raise SinkRefused(f"checkpoint sink {self.name} is not the server we know, or does not know us") from fault
         except _NO_RIGHT as fault:

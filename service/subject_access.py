@@ -19,7 +19,7 @@ from config import KeyUnavailable
 from records import BookingEvent, BookingRef, ClientRef, RosterEntry
 from service.engine import Engine
 from store import bookings, clients, consents
-from store.tables import alert, attempt, audit_leaf, legal_hold, link, metadata, outbox
+from store.tables import alert, audit_leaf, legal_hold, link, metadata, outbox
 
 _ENTRY, _EVENT = TypeAdapter(RosterEntry), TypeAdapter(BookingEvent)
 _PLACES = {"decision": ("sealed_input", "decision"), "outcome": ("sealed", "outcome")}
@@ -76,7 +76,7 @@ def document(engine: Engine, conn: Connection, client: ClientRef) -> Mapping[str
 
 def about(table: Table) -> tuple[str, str] | None:
     """The column by which a table names what it is about, and which of a subject's names stand in it."""
-    if table is attempt:
+    if "outbox" in table.c:
         return "outbox", "entries"
     if table is legal_hold:
         return "subject", "client"

@@ -135,6 +135,8 @@ def test_the_whole_day_goes_by_keyboard(arrive: Arrive) -> None:
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Booked again and again")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.locator(".open").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".headline")).to_be_focused()
