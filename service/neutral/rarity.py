@@ -8,7 +8,7 @@ phone, address. Coarse on purpose: exact counts would be a frequency attack serv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,8 +144,11 @@ def _frequencies(view: View, told: Sequence[Rarity], chance: Chance) -> Frequenc
     )
 
     def names_of(field: str, k: int, column: int) -> NameRarity:
-        rest = rare[k] * clients
-        return NameRarity.told(counts[field], classes[:, column], rest, column, clients=clients, chance=chance)
+        def told(counts: Counts, listed: NDArray[np.uint8]) -> NameRarity:
+            return NameRarity.told(counts, listed, rare[k] * clients, column, clients=clients, chance=chance)
+
+        every = np.arange(256, dtype=np.uint8)
+        return replace(told(counts[field], classes[:, column]), strange=told(_usual(clients, chance), every).bits)
 
     return Frequencies(
         first=names_of("first", 0, 0),
@@ -157,6 +160,17 @@ def _frequencies(view: View, told: Sequence[Rarity], chance: Chance) -> Frequenc
         levels=levels,
         measured_rows=len(view.rows),
     )
+
+
+def _usual(clients: int, chance: Chance) -> Counts:
+    """Holders of a name of each commonness class in a roster of usual people, beside one who is known.
+
+    At a provider, a booking's name that no client has is rare there. Here it is only not among the candidates: taken for rare, a common
+    name's nickname would weigh up to several bits too much.
+    """
+    classes = np.arange(256)
+    share = 2.0 ** -np.where(classes > 0, classes, chance.unlisted).astype(np.float64)
+    return 1 + np.rint(clients * share).astype(np.int64)
 
 
 def _added(size: int, held: Sequence[NDArray[np.float64]], columns: Sequence[tuple[NDArray[np.int32], int]]) -> Counts:
