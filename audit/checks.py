@@ -61,7 +61,7 @@ def proof_of_check(entries: Iterable[Entry], period: Period = ALWAYS, *, classes
                 booking.needs_check |= text(entry, "event_kind") not in _NO_CHECK_NEEDED
             case Kind.VERDICT if (ref := text(entry, "booking")) in bookings:
                 bookings[ref].verdict = text(entry, "verdict")
-            case Kind.QUARANTINE if entry.at in period:
+            case Kind.QUARANTINE if entry.at in period and _set_aside(entry):
                 refused[text(entry, "feed")] += 1
             case _:
                 pass
@@ -80,6 +80,11 @@ def proof_of_check(entries: Iterable[Entry], period: Period = ALWAYS, *, classes
         period=period,
         notes=(f"{sum(row.not_checked for row in rows)} bookings were received and not checked.", *unread),
     )
+
+
+def _set_aside(entry: Entry) -> bool:
+    """A row that was set aside, and not what somebody did about it later."""
+    return not (text(entry, "by") or text(entry, "change"))
 
 
 def _check_rows(bookings: Iterable[_Booking]) -> tuple[CheckClassRow, ...]:
@@ -117,7 +122,7 @@ def quarantines(entries: Iterable[Entry], period: Period = ALWAYS) -> Table:
     """What was set aside and why, most frequent first."""
     groups: defaultdict[tuple[str, str, str], list[datetime]] = defaultdict(list)
     for entry in entries:
-        if entry.leaf.kind is Kind.QUARANTINE and entry.at in period:
+        if entry.leaf.kind is Kind.QUARANTINE and entry.at in period and _set_aside(entry):
             groups[text(entry, "feed"), text(entry, "code"), text(entry, "field")].append(entry.at)
     rows = [QuarantineRow(*key, len(times), min(times), max(times)) for key, times in groups.items()]
     return Table(

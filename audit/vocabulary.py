@@ -174,7 +174,7 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.STARTED: _shape("version config_hash", "model rule_set rule_set_hash epoch"),
     Kind.PULL: _shape("feed delivery result", "rows accepted quarantined repeated code baseline"),
     Kind.ROSTER: _shape("org delivery result", "rows clients added retired quarantined code"),
-    Kind.QUARANTINE: _shape("feed delivery code", "row line field change"),
+    Kind.QUARANTINE: _shape("feed delivery code", "row line field change result by"),
     Kind.BOOKING_EVENT: _shape("feed booking event op event_kind", "delivery baseline"),
     Kind.VERDICT: _shape("booking verdict model", "event feed epoch candidates baseline"),
     Kind.LINK: _shape("link booking client verdict model", "levels weight_millibits margin_millibits epoch change"),

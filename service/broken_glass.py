@@ -17,7 +17,7 @@ from config import Refuse
 from consent import NO_CONTEXT, BreakGlass, ContextFacts
 from consent.review import GlassUse, open_until
 from records import ClientRef, StaffId
-from service.consent_history import client_of
+from service.consent_history import UnknownClient, client_of
 from service.engine import Engine
 from store import clients, consents, staff
 
@@ -36,10 +36,11 @@ def declare(engine: Engine, number: str, by: StaffId, reason: str, *, org: str |
     policy = engine.rulebook.policy(engine.settings.consent.jurisdiction)
     if len(reason.strip()) < policy.break_glass_min_reason_chars:
         raise Refuse(f"say why in at least {policy.break_glass_min_reason_chars} characters")
-    with engine.database.write() as conn:
+    with engine.database.read() as conn:
         if staff.get(conn, by) is None:
             raise Refuse("the directory has no such member of staff")
-        client = client_of(conn, engine, number, org)
+    client = _client(engine, number, by, org)
+    with engine.database.write() as conn:
         until = open_until(GlassUse("", by, now), policy)
         name = _name(engine, client, by, now)
         stated = {"break_glass": {"by": by, "reason": reason.strip(), "at": now.isoformat()}}
@@ -47,6 +48,18 @@ def declare(engine: Engine, number: str, by: StaffId, reason: str, *, org: str |
         made = leaf(Kind.BREAK_GLASS, declaration=name, by=by, client=client, expires_at=until)
         engine.audit.append(conn, [made], now)
     return Declared(name, until)
+
+
+def _client(engine: Engine, number: str, by: StaffId, org: str | None) -> ClientRef:
+    """Whoever tries a number that no roster lists is in the log too: it may be a search for who is a client."""
+    try:
+        with engine.database.read() as conn:
+            return client_of(conn, engine, number, org)
+    except UnknownClient:
+        refused = leaf(Kind.REFUSED_ATTEMPT, action="break_glass", reasons=["NOT_YOURS"], by=by)
+        with engine.database.write() as conn:
+            engine.audit.append(conn, [refused], engine.clock())
+        raise
 
 
 def context(conn: Connection, engine: Engine, client: ClientRef, recipient: StaffId, at: datetime) -> ContextFacts:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import Row
 
 from audit.facts import as_code
-from audit.leaves import Kind, leaf
+from audit.leaves import Kind, Leaf, leaf
 from config import FeedSettings, Refuse, Settings
 from connectors import Cursor, MemoryDelivery, Pull, parse_feed
 from connectors.panel import Twice, persons_twice
@@ -160,28 +161,37 @@ def discard(engine: Engine, row: str, by: str) -> None:
         found = feeds.set_aside_row(conn, row)
         if found is None or not feeds.settle_asides(conn, "discarded", ref=row):
             raise UnknownFeed(f"no row {row} waits in quarantine")
-        stated = leaf(
-            Kind.QUARANTINE,
-            feed=found.feed,
-            delivery=found.delivery,
-            code=found.code,
-            row=row,
-            line=found.line,
-            field=as_code(found.field),
-            change="destroyed",
-        )
-        engine.audit.append(conn, [stated], engine.clock())
+        engine.audit.append(conn, [_stated(found, by, change="destroyed")], engine.clock())
     engine.log.info("quarantine.discarded", feed=found.feed, worker=by)
 
 
-def retry(engine: Engine, row: str) -> Replayed:
-    """Read the delivery of a row that was set aside again, after mapping or programmes were mended."""
-    with engine.database.read() as conn:
+def retry(engine: Engine, row: str, by: str) -> Replayed:
+    """Read the delivery of a row that was set aside again, after mapping or programmes were mended.
+
+    Who had it read is in the log before it is. Raises UnknownFeed, and whatever the file raises.
+    """
+    with engine.database.write() as conn:
         found = feeds.set_aside_row(conn, row)
-    if found is None:
-        raise UnknownFeed(f"no row {row} waits in quarantine")
+        if found is None:
+            raise UnknownFeed(f"no row {row} waits in quarantine")
+        engine.audit.append(conn, [_stated(found, by, result="retry")], engine.clock())
     (done,) = replay(engine, found.feed, found.delivery)
     return done
+
+
+def _stated(found: Row[Any], by: str, **done: str) -> Leaf:
+    """What a person did about a row."""
+    return leaf(
+        Kind.QUARANTINE,
+        feed=found.feed,
+        delivery=found.delivery,
+        code=found.code,
+        row=found.ref,
+        line=found.line,
+        field=as_code(found.field),
+        by=by,
+        **done,
+    )
 
 
 def fill_gap(engine: Engine, name: str) -> None:

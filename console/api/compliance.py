@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from console.api.consents import OfClient, organisation_of
 from console.api.description import FAULTS, PREFIX, Body, Done, Ref
-from console.guard import ComplianceOfficer, NotFound
+from console.desks.compliance import MEDIA, as_file, made_for, period_of
+from console.guard import CaseManager, ComplianceOfficer, NotFound
 from console.runtime import runtime_of
+from service import broken_glass
 from service.cli.common import plain
 from service.desks import compliance, persons, policy, threads
 
 router = APIRouter(prefix=PREFIX, responses=FAULTS)
 Number = Annotated[str, Field(min_length=1, max_length=64)]
+Form = Literal["csv", "json", "pdf", "text"]
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file; who took it and its hash are in the log",
+        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA.values()},
+    }
+}
 
 
 class BookingSearch(Body):
@@ -43,6 +53,33 @@ class Signature(Body):
     outcome: Literal["justified", "not_justified"]
 
 
+class Export(Body):
+    """In which form, and of which whole local days, the last one included."""
+
+    form: Form
+    since: date | None = None
+    until: date | None = None
+
+
+class AccountingExport(OfClient):
+    """Which accounting of disclosures about a client, and in which form."""
+
+    report: str = Field(max_length=32)
+    form: Form
+
+
+class Emergency(Body):
+    """Whom a clinician must know of, and why now. The reason rests sealed in the client's history."""
+
+    client: Number
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Declaration(BaseModel):
+    declaration: str
+    until: datetime
+
+
 class Verified(BaseModel):
     good: bool
     words: str
@@ -55,6 +92,13 @@ class PersonBooking(BaseModel):
     first_seen_at: datetime
     verdicts: list[str]
     told: int
+
+
+class ClientRecord(BaseModel):
+    client: str
+    retired: bool
+    disclosures: list[dict[str, Any]]
+    timeline: list[dict[str, Any]]
 
 
 @router.post("/explanations")
@@ -72,6 +116,22 @@ def person(request: Request, who: ComplianceOfficer, body: PersonSearch) -> list
     return [PersonBooking(**plain(each)) for each in found]
 
 
+@router.post("/clients")
+def client(request: Request, who: ComplianceOfficer, body: OfClient) -> ClientRecord:
+    """What the record holds of one client: who was told, and everything that happened. Consents have a search of their own."""
+    org = organisation_of(who, body.organisation)
+    found = compliance.search_client(runtime_of(request).engine, body.client, org, who.name)
+    if found is None:
+        raise NotFound("there is no such client")
+    columns = found.disclosures.columns
+    told = [plain(dict(zip(columns, cells, strict=True))) for cells in found.disclosures.cells()]
+    steps = [
+        {"position": e.position, "at": e.at.isoformat(), "kind": e.leaf.kind.value, "facts": plain(dict(e.leaf.facts))}
+        for e in found.timeline
+    ]
+    return ClientRecord(client=found.ref, retired=found.retired, disclosures=told, timeline=steps)
+
+
 @router.get("/threads/{alert}")
 def thread(request: Request, who: ComplianceOfficer, alert: Ref) -> dict[str, Any]:
     """Everything that happened about one booking of one client to one recipient, in order."""
@@ -86,6 +146,31 @@ def report_rows(request: Request, response: Response, who: ComplianceOfficer, na
     del response
     table = compliance.report(runtime_of(request).engine, name, who.org, who.name).plain
     return [plain(dict(zip(table.columns, cells, strict=True))) for cells in table.cells()]
+
+
+@router.post("/reports/{name}/exports", response_class=Response, responses=FILE)
+def take_report(request: Request, who: ComplianceOfficer, name: str, body: Export) -> Response:
+    """The report as a file, cut to the organisation as on its page."""
+    runtime = runtime_of(request)
+    made = made_for(runtime, who, name, period_of(runtime, body.since, body.until))
+    return as_file(request, made, name, body.form)
+
+
+@router.post("/accountings", response_class=Response, responses=FILE)
+def take_accounting(request: Request, who: ComplianceOfficer, body: AccountingExport) -> Response:
+    """Who was told about one client, as a file to be given to the client."""
+    if body.report not in compliance.ACCOUNTINGS:
+        raise NotFound("there is no such report")
+    engine, org = runtime_of(request).engine, organisation_of(who, body.organisation)
+    made = compliance.accounting_of(engine, body.report, body.client, org, officer_of=who.org, by=who.name)
+    return as_file(request, made, body.report, body.form)
+
+
+@router.post("/break-glass", status_code=201)
+def break_glass(request: Request, who: CaseManager, body: Emergency) -> Declaration:
+    """In one's own name and for hours only; compliance reviews it. Whether it opens anything the rules say each time."""
+    made = broken_glass.declare(runtime_of(request).engine, body.client.strip(), who.member, body.reason, org=who.org)
+    return Declaration(declaration=made.declaration, until=made.until)
 
 
 @router.post("/break-glass/signatures", status_code=201)

@@ -57,8 +57,7 @@ def operated(request: Request, who: Operator) -> dict[str, Any]:
 @router.post("/quarantine/{row}/retry")
 def retry_row(request: Request, who: Operator, row: Ref) -> dict[str, Any]:
     """Read the row's delivery again, after mapping or programmes were mended."""
-    del who
-    done: dict[str, Any] = plain(mend.retry_row(runtime_of(request).engine, row))
+    done: dict[str, Any] = plain(mend.retry_row(runtime_of(request).engine, row, who.name))
     return done
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request
@@ -24,6 +24,7 @@ from service.reports import export as export_report
 router = APIRouter()
 Text = Annotated[str, Form(max_length=64)]
 MEDIA = {"pdf": "application/pdf", "csv": "text/csv", "json": "application/json", "text": "text/plain"}
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 2), date(9000, 1, 1)
 
 
 @router.get("/compliance")
@@ -65,7 +66,7 @@ def accounting(request: Request, who: ComplianceOfficer, wish: Annotated[Account
     engine = runtime_of(request).engine
     whose = who.org or OrgId(wish.org)
     made = compliance.accounting_of(engine, wish.report, wish.number, whose, officer_of=who.org, by=who.name)
-    return _file(request, made, wish.report, wish.form)
+    return as_file(request, made, wish.report, wish.form)
 
 
 @router.get("/reports")
@@ -78,7 +79,7 @@ def report(
     request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
 ) -> Response:
     runtime = runtime_of(request)
-    table = _made(runtime, who, name, _period(runtime, since, until)).plain
+    table = made_for(runtime, who, name, period_of(runtime, since, until)).plain
     latest = replace(table, rows=table.rows[-500:])
     names = compliance.staff_names(runtime.engine)
     shown = frozenset(row.position for row in latest.rows) if name == "break_glass" else frozenset()
@@ -102,8 +103,8 @@ class Export(BaseModel):
 def export(request: Request, who: ComplianceOfficer, name: str, wish: Annotated[Export, Form()]) -> Response:
     """The report as a file. Its name says which report and nothing else."""
     runtime = runtime_of(request)
-    made = _made(runtime, who, name, _period(runtime, _day(wish.since), _day(wish.until)))
-    return _file(request, made, name, wish.form)
+    made = made_for(runtime, who, name, period_of(runtime, _day(wish.since), _day(wish.until)))
+    return as_file(request, made, name, wish.form)
 
 
 class Signature(BaseModel):
@@ -160,13 +161,15 @@ def _search(request: Request, who: Principal, **found: Any) -> Response:
     )  # fmt: skip
 
 
-def _made(runtime: Runtime, who: Principal, name: str, period: Period) -> Made:
+def made_for(runtime: Runtime, who: Principal, name: str, period: Period) -> Made:
+    """A report that is this officer's to see. Raises NotFound."""
     if name not in compliance.on_offer(who.org):
         raise NotFound("there is no such report")
     return compliance.report(runtime.engine, name, who.org, who.name, period)
 
 
-def _file(request: Request, made: Made, name: str, form: str) -> Response:
+def as_file(request: Request, made: Made, name: str, form: str) -> Response:
+    """Given to whoever asked, once the log says who took it and what its bytes hash to."""
     if form not in MEDIA:
         raise NotFound("there is no such form")
     content = export_report(runtime_of(request).engine, made, form)
@@ -175,13 +178,18 @@ def _file(request: Request, made: Made, name: str, form: str) -> Response:
     return Response(content, media_type=MEDIA[form], headers=kept)
 
 
-def _period(runtime: Runtime, since: date | None, until: date | None) -> Period:
+def period_of(runtime: Runtime, since: date | None, until: date | None) -> Period:
     """Whole local days, the last one included."""
     if since is None and until is None:
         return ALWAYS
-    begin = datetime.combine(since, time(), runtime.zone) if since else None
-    end = datetime.combine(date.fromordinal(until.toordinal() + 1), time(), runtime.zone) if until else None
+    begin = datetime.combine(_in_the_log(since), time(), runtime.zone) if since else None
+    end = datetime.combine(_in_the_log(until) + timedelta(days=1), time(), runtime.zone) if until else None
     return Period(begin, end)
+
+
+def _in_the_log(day: date) -> date:
+    """The nearest day that an entry could be of: no log is older, and a calendar has an end."""
+    return min(max(day, _FIRST_DAY), _LAST_DAY)
 
 
 def _day(text: str) -> date | None:

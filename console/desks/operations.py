@@ -31,7 +31,7 @@ def mend_row(request: Request, who: Operator, row: Ref, act: Literal["retry", "d
     if act == "discard":
         mend.discard_row(engine, row, who.name)
         return _page(request, done="discarded")
-    read = mend.retry_row(engine, row)
+    read = mend.retry_row(engine, row, who.name)
     return _page(request, done="still" if read.still_refused else "read")
 
 

@@ -228,11 +228,14 @@ def show(row: Annotated[str, typer.Argument(metavar="ROW")], config: ConfigOptio
 
 @quarantine.command()
 def retry(
-    row: Annotated[str, typer.Argument(metavar="ROW")], config: ConfigOption = None, now: NowOption = None
+    row: Annotated[str, typer.Argument(metavar="ROW")],
+    by: Annotated[str, typer.Option(help="Who has it read again.")],
+    config: ConfigOption = None,
+    now: NowOption = None,
 ) -> None:
     """Read the row's delivery again, after the mapping or the programmes were mended."""
     with engine_of(config, now) as engine:
-        done = feed_commands.retry(engine, row)
+        done = feed_commands.retry(engine, row, by)
     out.print(f"{done.rows} rows read again, {done.fresh} taken in, {done.still_refused} still set aside.")
 
 

@@ -18,11 +18,11 @@ class NothingWaits(Refuse):
     """What was to be mended does not wait any more, or never did."""
 
 
-def retry_row(engine: Engine, row: str) -> Replayed:
+def retry_row(engine: Engine, row: str, by: str) -> Replayed:
     """Read the delivery of a row again, after mapping or programmes were mended. Raises NothingWaits, and what the file raises."""
     with engine.database.read() as conn:
         _waiting(feeds.set_aside_row(conn, row))
-    return feed_commands.retry(engine, row)
+    return feed_commands.retry(engine, row, by)
 
 
 def discard_row(engine: Engine, row: str, by: str) -> None:

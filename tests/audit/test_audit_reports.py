@@ -294,6 +294,13 @@ class TestHistories:
             ("one", 1, AT, AT),
         ]
 
+    @pytest.mark.parametrize("done", [{"by": "operator", "result": "retry"}, {"by": "operator", "change": "destroyed"}])
+    def test_what_somebody_did_about_a_row_is_no_other_row(self, done: dict[str, str]) -> None:
+        facts = {"feed": "lkc", "delivery": ref("d"), "code": "one", "field": "booked_at"}
+        known = log_of((AT, leaf(Kind.QUARANTINE, **facts)), (AT, leaf(Kind.QUARANTINE, **facts, **done)))
+        assert [r.rows for r in checks.quarantines(known).rows] == [1]
+        assert "Feed lkc: 1 rows could not be read and were set aside." in checks.proof_of_check(known).notes
+
     def test_a_retraction_says_whether_it_had_been_opened(self) -> None:
         def back(alert: str) -> Leaf:
             return leaf(Kind.RETRACTION, thread=ref("t"), alert=alert, retraction_reason="sealed")

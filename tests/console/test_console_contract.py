@@ -30,6 +30,9 @@ ASKED_MORE_THAN_ITS_SHAPE = {
     "POST /api/v1/consents/revocations",  # needs a consent that is on file
     "POST /api/v1/accounts",  # needs roles that go together, and a member of the directory
     "POST /api/v1/accounts/{account}/{act}",
+    "POST /api/v1/accountings",  # needs a client whom a roster has listed
+    "POST /api/v1/clients",  # needs the organisation, of an office of the whole installation
+    "POST /api/v1/break-glass",  # needs a client on the roster, and a reason that says enough
     "POST /api/v1/break-glass/signatures",  # needs an emergency access at that place in the log
     "POST /api/v1/inbox/{alert}/outcome",  # an outcome that lies ahead is refused
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -178,9 +179,13 @@ def test_an_operator_gives_a_row_up_or_has_it_read_again(house: House) -> None:
     with house.engine.database.read() as conn:
         rows = conn.execute(select(quarantine.c.ref).where(quarantine.c.state == "open")).scalars().all()
     visitor = house.client("operator")
+    start = size(house)
     again = visitor.post(f"/operations/rows/{rows[0]}/retry")
     assert again.status_code == 200
     assert "was read again" in again.text
+    with house.engine.database.read() as conn:
+        stated = next(e.leaf.facts for e in entries(conn, start=start) if e.leaf.kind is Kind.QUARANTINE)
+    assert (stated["by"], stated["result"], stated["row"]) == ("operator", "retry", rows[0])
     start = size(house)
     gone = visitor.post(f"/operations/rows/{rows[1]}/discard")
     assert "waits no longer" in gone.text
@@ -273,3 +278,24 @@ def test_whoever_reviews_an_emergency_access_reads_what_was_declared(house: Hous
     assert why in officer(house).get("/reports/break_glass").text
     with house.engine.database.read() as conn:
         assert why not in "".join(str(e.leaf.facts) for e in entries(conn))
+
+
+def test_a_clinician_breaks_the_glass_by_script_in_their_own_name(house: House) -> None:
+    why, start = "the assigned clinician cannot be reached and he is without insulin", size(house)
+    jones = house.client("jones")
+    made = jones.post("/api/v1/break-glass", json={"client": "MRN1005", "reason": why})
+    assert made.status_code == 201
+    assert datetime.fromisoformat(made.json()["until"]) == house.clock() + timedelta(hours=4)
+    assert jones.post("/api/v1/break-glass", json={"client": "MRN1005", "reason": "because"}).status_code == 422
+    assert jones.post("/api/v1/break-glass", json={"client": "nobody", "reason": why}).status_code == 422
+    assert officer(house).post("/api/v1/break-glass", json={"client": "MRN1005", "reason": why}).status_code == 403
+    with house.engine.database.read() as conn:
+        said = [e.leaf for e in entries(conn, start=start) if e.leaf.kind in {Kind.BREAK_GLASS, Kind.REFUSED_ATTEMPT}]
+    assert [(leaf.kind, leaf.facts.get("action")) for leaf in said] == [
+        (Kind.BREAK_GLASS, None),
+        (Kind.REFUSED_ATTEMPT, "break_glass"),
+        (Kind.REFUSED_ATTEMPT, "view"),
+    ]
+    assert said[0].facts["by"] == said[1].facts["by"] == "N02"
+    assert said[0].facts["declaration"] == made.json()["declaration"]
+    assert why in officer(house).get("/reports/break_glass").text

@@ -11,6 +11,7 @@ from audit.catalogue import REPORTS
 from audit.leaves import Kind
 from audit.log import entries
 from audit.report import text
+from console.desks.compliance import MEDIA
 from service.desks.compliance import ACCOUNTINGS, on_offer
 from tests.console.conftest import House
 
@@ -57,3 +58,35 @@ def test_an_officer_of_one_organisation_is_not_offered_what_counts_everybodys_cl
     assert "proof_of_check_classes" not in ours.get("/reports").text
     assert ours.get("/reports/proof_of_check_classes").status_code == 404
     assert house.client("county-privacy").get("/reports/proof_of_check_classes").status_code == 200
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_script_takes_the_same_files_as_the_page_and_the_log_says_who(house: House, form: str) -> None:
+    officer = house.client("county-privacy")
+    with house.engine.database.read() as conn:
+        before = house.engine.audit.head(conn).size
+    days = {"form": form, "since": "0001-01-01", "until": "9999-12-31"}
+    report = officer.post("/api/v1/reports/pulls/exports", json=days)
+    whose = {"client": "MRN1005", "organisation": "north-clinic", "report": "everything", "form": form}
+    told = officer.post("/api/v1/accountings", json=whose)
+    for given in (report, told):
+        assert given.status_code == 200
+        assert given.content.startswith(FORMS[form])
+        assert given.headers["content-type"].split(";")[0] == MEDIA[form]
+    with house.engine.database.read() as conn:
+        said = [e for e in entries(conn, start=before) if e.leaf.kind is Kind.EXPORT]
+    assert [(text(e, "report"), text(e, "by"), text(e, "format")) for e in said] == [
+        ("pulls", "county-privacy", form),
+        ("everything", "county-privacy", form),
+    ]
+    assert [text(e, "content_hash") for e in said] == [sha256(g.content).hexdigest() for g in (report, told)]
+
+
+def test_a_script_of_one_organisation_takes_nothing_of_anothers(house: House) -> None:
+    ours, form = house.client("privacy"), {"form": "csv"}
+    assert ours.post("/api/v1/reports/proof_of_check_classes/exports", json=form).status_code == 404
+    assert ours.post("/api/v1/reports/everything/exports", json=form).status_code == 404
+    theirs = {"client": "MRN1005", "organisation": "north-clinic"}
+    assert ours.post("/api/v1/accountings", json=theirs | form | {"report": "everything"}).status_code == 422
+    assert ours.post("/api/v1/clients", json=theirs).status_code == 404
+    assert house.client("county-privacy").post("/api/v1/clients", json=theirs).json()["timeline"]

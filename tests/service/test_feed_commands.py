@@ -309,8 +309,10 @@ def test_a_row_is_taken_in_once_its_programme_is_configured(site: Installation) 
     program = ProgramSettings(id="NEW", name="New", org="river-bh", part2=False, covered_entity=True)
     programs = (*site.engine.settings.programs, program)
     site.engine = replace(site.engine, settings=site.engine.settings.model_copy(update={"programs": programs}))
-    done = feed_commands.retry(site.engine, waiting["ref"])
+    done = feed_commands.retry(site.engine, waiting["ref"], "operator")
     assert (done.fresh, done.still_refused) == (1, 0)
+    stated = site.leaves(Kind.QUARANTINE)[-1].leaf.facts
+    assert (stated["by"], stated["result"], stated["row"]) == ("operator", "retry", waiting["ref"])
     assert [r["state"] for r in site.rows(tables.quarantine)] == ["retried"]
 
 
@@ -329,7 +331,7 @@ def test_reading_an_old_file_again_undoes_nothing(site: Installation) -> None:
         times=["iso", "%d.%m.%Y %H:%M"],
         zone="America/New_York",
     )
-    done = feed_commands.retry(site.engine, waiting["ref"])
+    done = feed_commands.retry(site.engine, waiting["ref"], "operator")
     assert (done.fresh, done.still_refused) == (1, 0)
     assert sorted(alerts(site)) == ["arrest", "arrest", "release"]
     assert site.rows(tables.booking, ref=site.booking("J1"))[0]["state"] == "released"
@@ -342,7 +344,8 @@ def test_a_row_that_is_given_up_stays_in_the_log(site: Installation) -> None:
     (waiting,) = site.rows(tables.quarantine)
     feed_commands.discard(site.engine, waiting["ref"], "operator")
     assert [r["state"] for r in site.rows(tables.quarantine)] == ["discarded"]
-    assert site.leaves(Kind.QUARANTINE)[-1].leaf.facts["change"] == "destroyed"
+    stated = site.leaves(Kind.QUARANTINE)[-1].leaf.facts
+    assert (stated["change"], stated["by"]) == ("destroyed", "operator")
     with pytest.raises(Refuse):
         feed_commands.discard(site.engine, waiting["ref"], "operator")
 
@@ -381,7 +384,7 @@ def test_the_whole_day_of_a_new_feed(site: Installation, tmp_path: Path, outputs
     assert "complete" in run("feed", "status", "lkc", "--now", "2026-10-06T10:11:00Z")
     (waiting,) = json.loads(run("feed", "quarantine", "list", "lkc", "--json"))
     assert "no-booking-number" in run("feed", "quarantine", "show", waiting["ref"])
-    assert "0 taken in, 1 still set aside" in run("feed", "quarantine", "retry", waiting["ref"])
+    assert "0 taken in, 1 still set aside" in run("feed", "quarantine", "retry", waiting["ref"], "--by", "operator")
     run("feed", "quarantine", "discard", waiting["ref"], "--by", "operator")
     assert "Nothing waits" in run("feed", "quarantine", "list")
     assert "3 rows, 0 taken in" in run("feed", "replay", "lkc")
