@@ -49,7 +49,7 @@ format: $(VENV)/dev.stamp
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/dev.stamp
-	@for b in bench/[a-z]*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in audit connectors consent matcher scale; do echo "== bench/$$b.py"; $(BIN)/python bench/$$b.py || exit 1; done
 
 # The moment of the commit stands for the present, so that whoever builds it gets the same bytes.
 wheel: $(VENV)/base.stamp

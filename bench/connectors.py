@@ -16,6 +16,11 @@ import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+
+# Run as a script, this file's own folder comes first on the path and would hide the room of the same name.
+if (here := str(Path(__file__).resolve().parent)) in sys.path:
+    sys.path.remove(here)
 
 from connectors import Connector, Mapping, ScriptedTransport, load_mapping
 from records import FeedId, OrgId
