@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +104,23 @@ def test_what_was_stolen_stays_at_chance(loot: Loot, shared: Path) -> None:
     for bits in (exposed.database, exposed.reference):
         found = attacks(bits, loot.truth(), public_surnames(shared / "names"))
         assert [str(f) for f in found if f.reads] == []
+
+
+def test_eight_thousand_people_stay_at_chance(shared: Path, tmp_path: Path) -> None:
+    """A frequency attack gains with numbers: this is the size that the threat model speaks of."""
+    maker = [sys.executable, str(shared / "make_large.py"), "--roster", "8000", "--bookings", "1", "--seed", "41"]
+    subprocess.run([*maker, "--out", str(tmp_path / "made")], check=True, capture_output=True)
+    roster = tmp_path / "made" / "roster.csv"
+    with installation(roster, tmp_path / "home", Drbg()) as engine:
+        exposed = expose(engine, tmp_path / "stolen", write_ahead_log(tmp_path / "home"))
+    truth = Truth.read(roster, exposed.client_id)
+    assert len(exposed.client_id) == 8000
+    found = [
+        *attacks(exposed.reference, truth, public_surnames(shared / "names")),
+        *attacks(exposed.database, truth, public_surnames(shared / "names")),
+        *order_attacks(exposed.position, truth),
+    ]
+    assert [str(f) for f in found if f.reads] == []
 
 
 def test_the_same_attacks_read_open_filters(loot: Loot, shared: Path) -> None:
