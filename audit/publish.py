@@ -7,7 +7,6 @@ forked log or a restored backup looks like.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +19,7 @@ from audit.errors import SinkContradicts, SinkUnavailable
 from audit.leaves import Kind, leaf
 from audit.log import AuditLog
 from audit.note import Note, Signer, VerifierKey
+from config.durable import write_whole
 from config.errors import Retry, TellPerson
 from store.database import Database
 
@@ -73,21 +73,6 @@ class FolderSink:
 
     def _write(self, name: str, note: str) -> None:
         write_whole(self.folder / name, note.encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Whole or not at all, and on the disk: a reader never sees half a note."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def publish(

@@ -13,10 +13,11 @@ from audit.cosigner import Cosigner
 from audit.http_sink import HttpSink
 from audit.leaves import Kind, leaf
 from audit.note import Note, VerifierKey
-from audit.publish import FolderSink, Sink, publish, write_whole
+from audit.publish import FolderSink, Sink, publish
 from audit.sftp_sink import SftpSink
 from audit.timestamp import TimestampAuthority
 from config import ConfigError, Retry, Settings
+from config.durable import write_whole
 from service.engine import Engine
 from service.keys import checkpoint_keys, checkpoint_signer
 from service.logs import error_code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from errno import ENOENT, ENOTDIR
 from pathlib import Path
 
 from alerts.channels.parcel import Parcel, Receipt
 from alerts.errors import ChannelDown, ChannelRefused
+from config.durable import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Folder:
         try:
             if target.exists():
                 return Receipt("present")
-            _write_whole(target, body)
+            write_whole(target, body, mode=0o600)
         except OSError as fault:
             if fault.errno in {ENOENT, ENOTDIR}:
                 raise ChannelRefused(f"the folder of {parcel.recipient} does not exist", "no_folder") from None
@@ -40,19 +40,3 @@ class Folder:
         if not folder.is_relative_to(self.root.resolve()):
             raise ChannelRefused(f"the folder of {parcel.recipient} is not below the drop folder", "bad_address")
         return folder
-
-
-def _write_whole(target: Path, body: bytes) -> None:
-    """Write aside, sync, rename, sync the folder. The reader never sees the name before the content is on disk."""
-    aside = target.with_name(f".{target.name}.part")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

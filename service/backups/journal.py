@@ -6,7 +6,6 @@ continued instead of forked, and so that it is known what was sent, sealed, revo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from audit.log import stored_entries
 from config import Retry, TellPerson
+from config.durable import write_whole
 from service.engine import Engine
 
 SUFFIX = ".entries"
@@ -97,11 +97,6 @@ def _write(folder: Path, name: str, content: bytes) -> None:
     """Whole or not at all, and on the disk when it returns."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = folder / f".{name}.part"
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(folder / name)
+        write_whole(folder / name, content)
     except OSError as fault:
         raise JournalUnavailable(f"the journal cannot be written: {fault.strerror}") from fault

@@ -6,7 +6,6 @@ what the network would learn: that there was an exchange. Names are random; an a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from joserfc.errors import JoseError
 
 from alerts.keys import PrivateKey, PublicKey
 from alerts.seal import ENCRYPTION, KEY_AGREEMENT
+from config.durable import write_whole
 from config.errors import Refuse
 from service.neutral.errors import FrameRefused, UnitAway
 from service.neutral.wire import Answer
@@ -111,12 +111,7 @@ class FileServer:
 def put(path: Path, content: bytes) -> None:
     """Whole or not at all, and on the disk once it returns."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(path)
+    write_whole(path, content)
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:

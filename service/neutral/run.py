@@ -12,6 +12,7 @@ from threading import Event
 
 from alerts.keys import PrivateKey, Signer
 from config import ConfigError, Refuse, Retry, TellPerson, load
+from config.durable import write_whole
 from consent import load_rulebook
 from matcher import LinkageKey, default_model
 from service.dispatch import Dispatcher
@@ -77,7 +78,7 @@ def run_unit(settings: UnitSettings, clock: Clock, stop: Event) -> None:
 
     def answer(way: str, frame: bytes) -> bytes:
         reply = unit.jail_tick(frame, clock()) if way == "jail" else unit.provider_tick(frame, clock())
-        _write_state(state, unit.sequence.last)
+        write_whole(state, json.dumps(dict(unit.sequence.last)).encode())
         return reply
 
     if settings.exchange is None:
@@ -232,13 +233,3 @@ def _read_state(path: Path) -> dict[str, int]:
         return {str(name): int(number) for name, number in json.loads(path.read_text("utf-8")).items()}
     except FileNotFoundError:
         return {}
-
-
-def _write_state(path: Path, last: Mapping[str, int]) -> None:
-    """Written whole beside its place, then renamed."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(dict(last), file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
