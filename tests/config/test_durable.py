@@ -15,7 +15,7 @@ def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it(tmp_p
     place.write_bytes(b"old and longer")
     write_whole(place, b"new", mode=0o600)
     assert place.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a"]
+    assert list(tmp_path.iterdir()) == [place]
     assert place.stat().st_mode & 0o777 == 0o600
 
 
