@@ -28,7 +28,8 @@ from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, Verdict, def
 from matcher import normalise as norm
 from matcher.evaluate import Accuracy, accuracy
 from matcher.nicknames import groups
-from service.link import encoded_rows, run_link, true_pairs
+from service.common_form import encoded_rows
+from service.link import run_link, true_pairs
 
 FOLDS = 5
 ENOUGH = 50

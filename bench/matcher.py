@@ -32,7 +32,8 @@ from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, default_mode
 from matcher.evaluate import measure as evaluate_pairs
 from matcher.tables import lines
 from records import Identity
-from service.link import COLUMNS, run_link
+from service.common_form import COLUMNS
+from service.link import run_link
 
 T = TypeVar("T")
 LIKELY = 0.7

@@ -25,7 +25,8 @@ from matcher.evaluate import (
     errors,
 )
 from matcher.train import Training, train
-from service.link import encoded_rows, noted, open_table, true_pairs
+from service.common_form import encoded_rows, open_table
+from service.link import noted, true_pairs
 
 EDGES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 """Ranges of stated probability in the calibration table."""

@@ -17,6 +17,7 @@ from service.cli import (
     configuration,
     consent,
     demonstration,
+    encoding,
     feeds,
     going_live,
     health,
@@ -64,6 +65,7 @@ for room in (
     measures,
     web,
     linkage,
+    encoding,
     privacy,
 ):
     room.register(app)

@@ -16,7 +16,8 @@ from matcher import LinkageKey, Model, default_model
 from matcher.evaluate import Accuracy, Measure
 from matcher.model import Thresholds
 from matcher.train import compare_models, other_changes, priced
-from service.cli.common import JsonOption, out, print_json, table
+from service.cli.common import ConfigOption, JsonOption, engine_of, out, print_json, table
+from service.encodings import is_folder
 from service.evaluation import evaluate as measure_all
 from service.evaluation import train_on
 from service.evaluation_page import page
@@ -39,8 +40,8 @@ def register(app: typer.Typer) -> None:
 
 
 def link(
-    roster: Annotated[Path, typer.Option(help="Clients, in the common CSV form (.csv or .csv.gz).")],
-    bookings: Annotated[Path, typer.Option(help="Bookings, in the common CSV form.")],
+    roster: Annotated[Path, typer.Option(help="Clients, in the common form, or a folder of their encodings.")],
+    bookings: Annotated[Path, typer.Option(help="Bookings, likewise.")],
     output: Annotated[Path, typer.Option("--out", help="Where links.csv goes.")],
     truth: Annotated[Path | None, typer.Option(help="True pairs, to measure accuracy.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file instead of the shipped one.")] = None,
@@ -60,19 +61,23 @@ def link(
     shared: Annotated[
         Path | None, typer.Option(help="A folder that driver and workers see under one path; the job's own is in it.")
     ] = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Link two files (.csv, .csv.gz, .parquet) over encodings: one line per link, with verdict, weight and levels."""
-    files = roster, bookings, output, truth
+    """Link two files (.csv, .csv.gz, .parquet) over encodings: one line per link, with verdict, weight and levels.
+
+    Either may be a folder that `warmlink encode` wrote; then the installation's linkage key opens it, and encodes the other.
+    """
+    files, key = (roster, bookings, output, truth), _key_for(roster, bookings, config)
     used = chosen(MatcherSettings(kernel="fast"), 0) if kernel == "fast" else kernel
     how: dict[str, Any] = {"exhaustive": exhaustive, "kernel": used}
     if engine == "spark":
         if exhaustive:
             raise Refuse("--exhaustive compares every pair: for small rosters, on one machine")
         with narrowing(master, _model(model), shared, mode=mode, kernel=used) as narrowed:
-            report = _watched(*files, _model(model), _run_key(), narrowed=narrowed.index, **how)
+            report = _watched(*files, _model(model), key, narrowed=narrowed.index, **how)
     else:
-        report = _watched(*files, _model(model), _run_key(), **how)
+        report = _watched(*files, _model(model), key, **how)
     if as_json:
         print_json(report)
     else:
@@ -219,6 +224,14 @@ def _model(path: Path | None) -> Model:
         return Model.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as fault:
         raise Refuse(f"the model file {path.name} cannot be read") from fault
+
+
+def _key_for(roster: Path, bookings: Path, config: Path | None) -> LinkageKey:
+    """Encodings of before need the key that they were made with; otherwise one of this run will do."""
+    if not (is_folder(roster) or is_folder(bookings)):
+        return _run_key()
+    with engine_of(config) as engine:
+        return engine.linkage_key
 
 
 def _run_key() -> LinkageKey:

@@ -34,7 +34,7 @@ from service.reports import client_ref
 from service.setup import write_secret
 from store.database import Database
 from store.key_providers import write_wrapped
-from store.keys import format_master
+from store.keys import MASTER_BYTES, format_master
 from store.shamir import Share, join, split
 
 edge_app = typer.Typer(no_args_is_help=True, help="A jail's or a provider's side of a neutral unit.")
@@ -204,6 +204,15 @@ def keys_shelf(
     shelving.begin_anew(settings, database, key_ring(settings, database, os.environ))
     database.close()
     out.print("An empty shelf was begun. Clients, consents and the log are whole; bookings of before cannot be read.")
+
+
+@keys_app.command("cluster")
+def keys_cluster(
+    target: Annotated[Path, typer.Argument(help="A new file for the credential, mode 0600.", metavar="FILE")],
+) -> None:
+    """Make the credential by which a cluster's workers open linkage keys. Whoever has it and sees a job has the key."""
+    write_secret(target, format_master(os.urandom(MASTER_BYTES)))
+    out.print(f"{target} holds the cluster's credential: bring it to every worker, and to nobody else.", soft_wrap=True)
 
 
 @keys_app.command("split")

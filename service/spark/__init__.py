@@ -1,7 +1,7 @@
 """Batch linkage on a Spark cluster: the same kernel over parts of the roster, the same decision at the end.
 
-The cluster sees encodings under running numbers: no name, no id of a client or booking, no key. Names are encoded, and
-numbers turned back into ids, by the process that holds the key.
+For `narrowing` the cluster sees encodings under running numbers: no name, no id of a client or booking, no key. Names are
+encoded, and numbers turned back into ids, by the process that holds the key. `spreading` is for a cluster that is trusted with the key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from config import ConfigError
 from matcher import Model
 
 if TYPE_CHECKING:
+    from service.spark.encoding import Spreading
     from service.spark.narrowing import Narrowing
+
+NEEDS = "--engine spark needs pyspark and pyarrow: install warmlink[spark]"
 
 
 @contextmanager
@@ -39,10 +42,22 @@ def narrowing(
         from service.spark.narrowing import Narrowing
         from service.spark.session import session
     except ImportError as missing:
-        raise ConfigError("--engine spark needs pyspark and pyarrow: install warmlink[spark]") from missing
+        raise ConfigError(NEEDS) from missing
     folder = Path(tempfile.mkdtemp(prefix="warmlink-spark-", dir=shared))
     try:
         with session(master, more) as spark:
             yield Narrowing(spark, folder, model, mode, kernel, people)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def spreading(master: str, credential: str, more: Mapping[str, str] | None = None) -> Iterator[Spreading]:
+    """Encoding on the cluster of that URL, whose workers find the cluster's credential at `credential`. Raises as `narrowing`."""
+    try:
+        from service.spark.encoding import Spreading
+        from service.spark.session import session
+    except ImportError as missing:
+        raise ConfigError(NEEDS) from missing
+    with session(master, more) as spark:
+        yield Spreading(spark, credential)

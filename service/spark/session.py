@@ -27,20 +27,22 @@ SETTINGS = {
 
 
 class ClusterUnavailable(Retry):
-    """The cluster's master cannot be reached, or has no workers."""
+    """The cluster's master cannot be reached or has no workers, or a job was given up there."""
 
 
 @contextmanager
 def session(master: str, more: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """A session on the cluster of that URL. Raises ConfigError without the extra or Java, ClusterUnavailable."""
     try:
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
+        from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as missing:
         raise ConfigError("--engine spark needs pyspark: install warmlink[spark]") from missing
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise ConfigError("--engine spark needs Java 17 or newer, in PATH or JAVA_HOME")
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.master(master).appName("warmlink link")
+    builder = SparkSession.builder.master(master).appName("warmlink")
     for name, value in (SETTINGS | dict(more or {})).items():
         builder = builder.config(name, value)
     try:
@@ -50,5 +52,8 @@ def session(master: str, more: Mapping[str, str] | None = None) -> Iterator[Spar
     spark.sparkContext.setLogLevel("ERROR")
     try:
         yield spark
+    except (Py4JError, PySparkException) as fault:
+        # What the JVM says holds the workers' own words; of these only the kind is passed on.
+        raise ClusterUnavailable(f"the job failed on the cluster ({type(fault).__name__})") from None
     finally:
         spark.stop()

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
@@ -20,27 +21,45 @@ PATIENCE = 120
 """Seconds; so long only where many others work on the machine."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The master's URL, and its workers' process groups. What they write lies in a folder of their own."""
+
+    master: str
+    workers: tuple[int, ...]
+
+
+def credentials(folder: Path, worker: int) -> Path:
+    """The folder of one worker's credentials."""
+    return folder / f"credentials-{worker}"
+
+
 @contextmanager
-def cluster(folder: Path, workers: int = 2) -> Iterator[str]:
-    """The master's URL. What the workers write lies in `folder`."""
+def cluster(home: Path, folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A cluster that is there while this lasts. It writes into `folder`; its credentials lie in `home`."""
     with ExitStack() as stack:
         started = r"Starting Spark master at (spark://\S+)"
-        master = stack.enter_context(_daemon(folder, "master", "--host", "127.0.0.1", "--port", "0", says=started))
+        master, _ = stack.enter_context(_daemon(folder, "master", "--host", "127.0.0.1", "--port", "0", says=started))
+        groups = []
         for n in range(workers):
             where = folder / f"worker-{n}"
             how = ("--host", "127.0.0.1", "--cores", "1", "--memory", "1g", "--work-dir", str(where), master)
-            stack.enter_context(_daemon(where, "worker", *how, says=r"Successfully registered with master (\S+)"))
-        yield master
+            own = {"CREDENTIALS_DIRECTORY": str(credentials(home, n))}
+            says = r"Successfully registered with master (\S+)"
+            groups.append(stack.enter_context(_daemon(where, "worker", *how, says=says, own=own))[1])
+        yield Cluster(master, tuple(groups))
 
 
 @contextmanager
-def _daemon(folder: Path, kind: str, *arguments: str, says: str) -> Iterator[str]:
-    """Start it, and give what it says when it is ready."""
+def _daemon(
+    folder: Path, kind: str, *arguments: str, says: str, own: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    """Start it, and give what it says when it is ready, and its process group."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"org.apache.spark.deploy.{kind}.{kind.title()}"
     process = subprocess.Popen(
         [str(HOME / "bin" / "spark-class"), name, "--webui-port", "0", *arguments],
-        env=environment(folder),
+        env=environment(folder) | dict(own or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,10 +74,11 @@ def _daemon(folder: Path, kind: str, *arguments: str, says: str) -> Iterator[str
         late.cancel()
         assert found is not None, f"the {kind} did not start"
         rest.start()
-        yield found[1]
+        yield found[1], process.pid
     finally:
         late.cancel()
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a test may have killed it
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if rest.ident is not None:
             rest.join()

@@ -13,7 +13,8 @@ from config import ConfigError, TellPerson
 from matcher import EncodedBatch, RosterIndex, default_model
 from matcher.part import Measure, PartOfRoster, asked, blanked, over_cap, sizes, survivors
 from service import tabular
-from service.link import Encoded, run_link
+from service.common_form import Encoded
+from service.link import run_link
 from tests.service.spark.drive import KEY
 from tests.service.spark.test_spark import _files, _rows
 
