@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import asdict, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,23 @@ MAGIC = b"WLfl1\x01"
 
 def pack(batch: EncodedBatch) -> bytes:
     """Header as JSON, then starts, tables, row columns, and blocking keys."""
-    head = json.dumps(asdict(batch.header), sort_keys=True, separators=(",", ":")).encode()
     arrays: list[NDArray[Any]] = [batch.starts.astype("<i4")]
     arrays += [getattr(batch.tables, name).astype(dtype, copy=False) for name, (dtype, _) in TABLE_SHAPES.items()]
     arrays += [_little(getattr(batch.rows, f.name)) for f in fields(Rows)]
     arrays.append(_little(batch.blocks))
     sizes = struct.pack(f"<{len(arrays)}I", *(len(a) for a in arrays))
-    return b"".join(
-        [MAGIC, struct.pack("<H", len(head)), head, sizes, *(np.ascontiguousarray(a).tobytes() for a in arrays)]
-    )
+    return b"".join([opening(batch.header), sizes, *(np.ascontiguousarray(a).tobytes() for a in arrays)])
+
+
+def opening(header: EncodingHeader) -> bytes:
+    """What every segment of this header begins with."""
+    head = json.dumps(asdict(header), sort_keys=True, separators=(",", ":")).encode()
+    return MAGIC + struct.pack("<H", len(head)) + head
+
+
+def header_of(data: bytes) -> EncodingHeader:
+    """What a segment is of, without reading the rest. Raises BadSegment."""
+    return _header(_Reader(data))
 
 
 def _little(column: NDArray[Any]) -> NDArray[Any]:
@@ -57,8 +66,13 @@ def _header(reader: _Reader) -> EncodingHeader:
     if bytes(reader.take(len(MAGIC))) != MAGIC:
         raise BadSegment("not an encoding segment, or one of another layout")
     (size,) = struct.unpack("<H", reader.take(2))
+    return _parsed(bytes(reader.take(size)))
+
+
+@lru_cache(maxsize=64)  # half a million segments have a handful of headers
+def _parsed(head: bytes) -> EncodingHeader:
     try:
-        return EncodingHeader(**json.loads(bytes(reader.take(size))))
+        return EncodingHeader(**json.loads(head))
     except (ValueError, TypeError) as error:
         raise BadSegment("encoding segment: header unreadable") from error
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,43 @@ def test_bytes_round_trip_and_people_can_be_cut_and_joined(people: list[list[Ide
     assert EncodedBatch.concat(singles).to_bytes() == EncodedBatch.concat([batch]).to_bytes()
     for single, identity in zip(singles, people, strict=True):
         assert single.to_bytes() == ENCODER.encode([identity]).one(0).to_bytes()
+
+
+@given(st.lists(st.lists(identities(), min_size=1, max_size=3), min_size=1, max_size=6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_segments_joined_are_the_batches_joined(people: list[list[Identity]], data: st.DataObject) -> None:
+    """Of one person or several, in any cut; and where one is damaged, joined and single reading agree on what it is."""
+    batch = ENCODER.encode(people)
+    cuts = sorted({0, len(batch), *data.draw(st.sets(st.integers(0, len(batch))))})
+    segments = [batch.slice(lo, hi).to_bytes() for lo, hi in pairwise(cuts)]
+    assert EncodedBatch.join(segments, ENCODER.header).to_bytes() == _one_by_one(segments)
+    which = data.draw(st.integers(0, len(segments) - 1))
+    at = data.draw(st.integers(0, len(segments[which]) - 1))
+    changed = segments[which][at] ^ data.draw(st.integers(1, 255))
+    segments[which] = segments[which][:at] + bytes([changed]) + segments[which][at + 1 :]
+    try:
+        joined: bytes | None = EncodedBatch.join(segments, ENCODER.header).to_bytes()
+    except BadSegment:
+        joined = None
+    assert joined == _one_by_one(segments)
+
+
+def _one_by_one(segments: list[bytes]) -> bytes | None:
+    """None where one of them is refused."""
+    try:
+        return EncodedBatch.concat([EncodedBatch.from_bytes(s, ENCODER.header) for s in segments]).to_bytes()
+    except (BadSegment, HeaderMismatch):
+        return None
+
+
+def test_what_is_short_long_or_nothing_is_not_joined() -> None:
+    good = ENCODER.encode([[person()]]).to_bytes()
+    for bad in (b"", good[:3], good[:200], good[:-1], good + b"x"):
+        with pytest.raises(BadSegment):
+            EncodedBatch.join([good, bad], ENCODER.header)
+    with pytest.raises(ValueError, match="nothing"):
+        EncodedBatch.join([], ENCODER.header)
+    assert EncodedBatch.header_of(good) == ENCODER.header
 
 
 @given(st.data())
