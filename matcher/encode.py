@@ -159,7 +159,7 @@ class Encoder:
         """
         if not all(people):
             raise ValueError("a person needs at least one identity")
-        if self._few and sum(map(len, people)) <= FEW:
+        if self._few and 0 < sum(map(len, people)) <= FEW:
             return self._few(people)
         columns: dict[str, list[str]] = {f.name: [] for f in fields(Identity)}
         for person in people:

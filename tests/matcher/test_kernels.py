@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import Encoder, link
+from matcher import Encoder, RosterIndex, link
 from matcher.blocks import Passes
 from matcher.compare import Cuts, View, compare
 from matcher.errors import KernelUnavailable
@@ -104,16 +104,24 @@ def test_fast_lookup_finds_what_bisection_finds(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(identities(), min_size=1, max_size=8))
+@given(st.lists(identities(), max_size=8))
 def test_fast_encodings_are_the_same_bytes(people: list[Identity]) -> None:
     rows = [[p] for p in people]
     assert FAST_ENCODER.encode(rows).to_bytes() == ENCODER.encode(rows).to_bytes()
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(identities(), min_size=1, max_size=3), min_size=1, max_size=2))
+@given(st.lists(st.lists(identities(), min_size=1, max_size=3), max_size=2))
 def test_a_few_people_are_encoded_to_the_same_bytes(people: list[list[Identity]]) -> None:
     assert FAST_ENCODER.encode(people).to_bytes() == ENCODER.encode(people).to_bytes()
+
+
+@pytest.mark.parametrize(("encoder", "index"), [(ENCODER, NUMPY_INDEX), (FAST_ENCODER, FAST_INDEX)])
+def test_nobody_is_encoded_and_links_to_nobody(encoder: Encoder, index: RosterIndex) -> None:
+    """A delivery may bring nothing new."""
+    nobody = encoder.encode([])
+    assert nobody.to_bytes() == ENCODER.encode([]).to_bytes()
+    assert link(nobody, index) == []
 
 
 def test_an_unknown_kernel_is_refused() -> None:

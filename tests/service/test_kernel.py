@@ -14,7 +14,10 @@ from matcher.errors import KernelUnavailable
 from matcher.kernels import implementation
 from service import kernel
 from service.caseload import load_index
-from tests.service.installation import Installation
+from service.cycle import Cycle
+from service.engine import Engine
+from store import tables
+from tests.service.installation import AVELINE, STRANGER, Installation
 
 NUMBA: Any = import_module("numba.core.config")
 
@@ -67,12 +70,28 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
     assert not kernel.keep_compiled(blocked / "below")
 
 
-def test_the_engine_builds_encoder_and_index_with_it(sqlite_site: Installation, tmp_path: Path) -> None:
+@pytest.fixture
+def engine(sqlite_site: Installation, tmp_path: Path) -> Engine:
+    """As a large roster has it."""
     asked = MatcherSettings(kernel="fast", compiled=tmp_path / "compiled")
-    settings = sqlite_site.engine.settings.model_copy(update={"matcher": asked})
-    engine = replace(sqlite_site.engine, settings=settings)
+    return replace(sqlite_site.engine, settings=sqlite_site.engine.settings.model_copy(update={"matcher": asked}))
+
+
+def test_the_engine_builds_encoder_and_index_with_it(sqlite_site: Installation, engine: Engine) -> None:
     assert engine.kernel == "fast"
     assert engine.encoder.kernel == "fast"
     assert load_index(engine).kernel == "fast"
     assert load_index(sqlite_site.engine).kernel == "numpy"
     assert implementation("fast") is not implementation("numpy")
+
+
+def test_a_whole_cycle_runs_with_it(sqlite_site: Installation, engine: Engine) -> None:
+    """News, the same file again, which brings nothing new, and nothing at all."""
+    rows = AVELINE.booked("J1"), STRANGER.booked("J2")
+    for name in ("1.csv", "2.csv", None):
+        if name:
+            sqlite_site.bookings(*rows, name=name)
+        report = Cycle(engine).run()
+        assert report.faults == {}
+        sqlite_site.clock.forward(minutes=5)
+    assert sqlite_site.count(tables.inbox_item) == 1
