@@ -23,7 +23,7 @@ from service.consent_history import on_file
 from service.duty import on_duty
 from service.engine import Engine
 from service.requests import Question, ask, name_of
-from store import findings, reviews, rulebooks
+from store import consents, findings, reviews, rulebooks
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.errors import KeyDestroyed
@@ -90,11 +90,14 @@ def evaluate(
 
     Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf.
     """
+    known = consents.length_at(
+        conn, case.client.ref, at
+    )  # counted first: what comes while we read is a reason to ask again
     decision, asked = consider(engine, conn, case, recipient, at, wish=wish)
     name = name_of(recipient)
     earlier = findings.decision_count(conn, case.link, name, stage)
     ref = engine.locator.ref("decision", case.link, name, stage, str(earlier))
-    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked), wish.purpose)
+    given = _Given(ref, case, recipient, stage, decision, input_bytes(asked), wish.purpose, known)
     rulebooks.keep(conn, engine.rulebook.hash, engine.rulebook.canonical_bytes, at)
     findings.add_decision(conn, _row(engine, given), at)
     return Answer(ref, decision, _leaf(engine, given))
@@ -163,6 +166,7 @@ class _Given:
     decision: Decision
     body: bytes
     purpose: Purpose
+    known: int
 
 
 def _row(engine: Engine, given: _Given) -> DecisionRow:
@@ -180,6 +184,7 @@ def _row(engine: Engine, given: _Given) -> DecisionRow:
         rule_set=decision.rule_set,
         rule_set_hash=decision.rule_set_hash,
         sealed_input=engine.own(given.case.booking.ref).seal(given.body, place=f"decision/{given.ref}"),
+        consents_known=given.known,
     )
 
 

@@ -42,14 +42,18 @@ def reconsider(engine: Engine) -> Reconsidered:
 
 
 def _grown() -> Any:
-    """Standing ALERT links of open bookings whose client has a consent entry newer than the link's last decision."""
-    decided = select(func.max(decision.c.at)).where(decision.c.link == link.c.ref).scalar_subquery()
-    newest = select(func.max(consent_record.c.recorded_at)).where(consent_record.c.client == link.c.client)
+    """Standing ALERT links of open bookings whose client's consent history is longer than any decision on the link knew it.
+
+    Lengths, not times: a file of consents that is being recorded while we decide bears the time at which it was begun.
+    """
+    of_link = decision.c.link == link.c.ref, decision.c.stage == "link"
+    known = select(func.max(func.coalesce(decision.c.consents_known, 0))).where(*of_link).scalar_subquery()
+    length = select(func.count()).where(consent_record.c.client == link.c.client).scalar_subquery()
     return (
         select(link.c.ref)
         .join(booking, booking.c.ref == link.c.booking)
         .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
-        .where(newest.scalar_subquery() > decided)
+        .where(length > known)
         .order_by(link.c.ref)
     )
 

@@ -48,6 +48,15 @@ def length(conn: Connection, client: ClientRef) -> int:
     return conn.execute(select(func.count()).where(consent_record.c.client == client)).scalar_one()
 
 
+def length_at(conn: Connection, client: ClientRef, at: datetime) -> int:
+    """How many entries of the history a decision at that instant can know of.
+
+    One that is being recorded meanwhile, by another process with an earlier clock, is not among them whatever its time.
+    """
+    known = consent_record.c.client == client, consent_record.c.recorded_at <= at
+    return conn.execute(select(func.count()).where(*known)).scalar_one()
+
+
 def history(conn: Connection, vault: Vault, client: ClientRef) -> Sequence[RecordedConsent]:
     """The client's whole history in order. An empty one is a fact; a store that fails raises instead."""
     rows = conn.execute(

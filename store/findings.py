@@ -47,6 +47,7 @@ class DecisionRow:
     rule_set: str
     rule_set_hash: str
     sealed_input: bytes
+    consents_known: int
 
 
 def put_link(conn: Connection, row: LinkRow, now: datetime) -> LinkRow:

@@ -271,6 +271,9 @@ decision = Table(
     Column("rule_set_hash", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("sealed_input", LargeBinary),  # what was decided upon, so that the decision can be reproduced
+    Column(
+        "consents_known", Integer
+    ),  # how long the client's consent history was for it: a longer one is a reason to ask again
     Index("ix_decision_decision", "decision"),
     one_of("stage", "link", "send", "open"),
     one_of("decision", "permit", "redact", "deny"),

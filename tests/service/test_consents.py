@@ -45,6 +45,22 @@ def test_a_consent_given_in_custody_leads_to_one_alert_then(site: Installation) 
     assert site.cycle().sent.delivered["inbox"] == 0
 
 
+@pytest.mark.parametrize("earlier", [0, 40])
+def test_a_consent_that_was_being_recorded_while_it_was_denied_is_heard_of(site: Installation, earlier: int) -> None:
+    """A long file of consents bears the time at which its recording began, which may be before a decision without them."""
+    site.consents(revoked(AVELINE, site.clock()))
+    site.clock.forward(minutes=5)
+    site.bookings(AVELINE.booked("J1"))
+    at = site.clock() - timedelta(seconds=earlier)
+    assert site.cycle().tally.alerts == 0
+    site.clock.at = at
+    site.consents(consent(AVELINE, id="second-form"))
+    site.clock.forward(minutes=5)
+    assert site.cycle().reconsidered.alerts == 1
+    site.clock.forward(minutes=5)
+    assert site.cycle().reconsidered.links == 0
+
+
 def test_a_consent_given_after_release_tells_nobody(site: Installation) -> None:
     late(site)
     site.bookings(AVELINE.booked("J1", release_at=site.clock().isoformat()))
