@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import sys
@@ -245,7 +246,9 @@ def post_office(home: Path) -> Iterator[None]:
     try:
         config = home / CONFIG_NAME
         port = os.read(reading, 16).decode()
-        config.write_text(config.read_text("utf-8").replace("port = 25\n", f"port = {port}\n"), "utf-8")
+        config.write_text(
+            re.sub(r"^port = \d+$", f"port = {port}", config.read_text("utf-8"), flags=re.MULTILINE), "utf-8"
+        )
         yield
     finally:
         os.kill(pid, signal.SIGKILL)

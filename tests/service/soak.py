@@ -38,7 +38,7 @@ from service.desks import inbox
 from service.lease import LEASE
 from service.schedule import run_slot
 from store.tables import alert, booking, booking_event, delivery, inbox_item, link, outbox, quarantine
-from tests.service import drill
+from tests.service import drill, footprint
 from tests.service.installation import (
     BOOKING_COLUMNS,
     ORG,
@@ -51,7 +51,11 @@ from tests.service.installation import (
 )
 from tests.service.soak_world import STRANGERS, World
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
+DATABASE = "warmlink.db"
+PER_HOUR = 12
+"""Slots of five minutes."""
+MEMORY_TOLERANCE = 0.01
+"""Share of what a process holds by which it may grow in an hour in which no roster came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,16 @@ class Soak:
         """One line for each slot that was worked through."""
         return self.folder / "journal.jsonl"
 
+    @property
+    def prepared(self) -> Path:
+        """What the database held before the day; there once the installation is ready."""
+        return self.folder / "prepared.json"
+
     def run(self) -> Report:
+        """Work the day off, or what is left of it."""
         began = time.monotonic()
-        drill._succeed(self._prepare)
+        if not self.prepared.exists():
+            drill._succeed(self._prepare)
         prepared = time.monotonic()
         with drill.post_office(self.home):
             killed = self._day()
@@ -91,6 +102,7 @@ class Soak:
             site.cycle()
             self._staff(site)
             self._consents(site, sorted(self.world.booked_clients))
+            self.prepared.write_text(json.dumps(footprint.tables(self.home / DATABASE)), "utf-8")
 
     def _staff(self, site: Installation) -> None:
         programs = ProgramId("OP-MH"), ProgramId("SUD-OP")
@@ -117,7 +129,7 @@ class Soak:
         """Work through the day, killed on the way; how often it was."""
         r = Random(f"{self.world.seed}/kills")
         marks = sorted(r.sample(range(2, max(3, self.world.slots // 4)), self.kills)) if self.kills else []
-        for slot in marks:
+        for slot in (each for each in marks if each >= self._done()):
             _killed_after(self._work, lambda at=slot: self._done() >= at, r.random())
         drill._succeed(self._work)
         return len(marks)
@@ -146,12 +158,8 @@ class Soak:
                 self._consents(site, self.world.joiners(k))
         self._answer(site)
         spent = time.process_time() - began[0], time.monotonic() - began[1]
-        line = {
-            "slot": slot,
-            "cpu_s": round(spent[0], 2),
-            "wall_s": round(spent[1], 2),
-            "rss_mb": round(_rss() / 2**20),
-        }
+        line = {"slot": slot, "cpu_s": round(spent[0], 2), "wall_s": round(spent[1], 2)}
+        line |= asdict(footprint.taken(site.home / DATABASE))
         with self.journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -182,9 +190,12 @@ class Soak:
             report = Report(asdict(self.world), done, _state(site, self.world, done))
         lines = [json.loads(line) for line in self.journal.read_text("utf-8").splitlines()]
         report.cpu_s = round(sum(line["cpu_s"] for line in lines))
-        per_hour = 60 // 5
-        report.rss_mb = [max(x["rss_mb"] for x in lines[i : i + per_hour]) for i in range(0, len(lines), per_hour)]
+        report.hours = footprint.hourly(lines, PER_HOUR)
+        report.growth = footprint.growth(lines, PER_HOUR, [at + 2 for at in self.world.rosters])
         report.slot_wall_s = _quantiles([line["wall_s"] for line in lines])
+        before, after = json.loads(self.prepared.read_text("utf-8")), footprint.tables(self.home / DATABASE)
+        grown = {name: (size - before.get(name, 0)) / 2**20 for name, size in after.items()}
+        report.database_mb = {name: round(mb, 1) for name, mb in grown.items() if mb >= 1}
         report.mails_twice = drill.twice(self.home)
         return report
 
@@ -203,12 +214,19 @@ class Report:
     cpu_s: int = 0
     mails_twice: int = 0
     slot_wall_s: dict[str, float] = field(default_factory=dict)
-    rss_mb: list[int] = field(default_factory=list)
-    """The highest of each simulated hour."""
+    hours: dict[str, list[float]] = field(default_factory=dict)
+    """The highest of each simulated hour: memory in MB, open files, threads; and the database in MB."""
+    growth: dict[str, float] = field(default_factory=dict)
+    """Of the longest stretch in which no process was killed and no roster came: by regression, a simulated hour."""
+    database_mb: dict[str, float] = field(default_factory=dict)
+    """By how much each table and index grew, those that grew by a megabyte or more."""
 
     @property
     def wrong(self) -> list[str]:
-        return [f"{name}: {count}" for name, count in self.state["wrong"].items() if count]
+        found = [f"{name}: {count}" for name, count in self.state["wrong"].items() if count]
+        if self.growth.get("private_mb", 0.0) > MEMORY_TOLERANCE * self.growth.get("level_mb", 0.0):
+            found.append(f"memory grows by {self.growth['private_mb']} MB an hour")
+        return found + [f"{name} grow" for name in ("files", "threads") if self.growth.get(name, 0.0) > 0]
 
 
 def _state(site: Installation, world: World, done: int) -> dict[str, Any]:
@@ -266,10 +284,6 @@ def _killed_after(work: Any, reached: Any, share: float) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-
-
-def _rss() -> int:
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * PAGE
 
 
 def _quantiles(values: Sequence[float]) -> dict[str, float]:
