@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import re
-from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import BinaryIO, Literal, Self
 
@@ -13,14 +11,10 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.convert.making import maker
 from connectors.errors import FeedMalformed
-from connectors.formats.lines import Line, known_encoding, open_text, text_lines
+from connectors.formats.lines import known_encoding, open_text, text_lines
+from connectors.formats.quoting import Records
 from connectors.rows import Item, Remark, Row, RowFault, Skip
 from connectors.strict import Strict
-
-csv.field_size_limit(
-    2**31 - 1
-)  # our own bound is `max_line` x `max_span`; the library's would end the file, not the row
-
 
 _row = maker(Row)
 
@@ -63,54 +57,38 @@ class CsvFormat(Strict):
 
     def rows(self, stream: BinaryIO, columns: Collection[str] = ()) -> Iterator[Item]:
         """Read rows; see `Format.rows`. Columns that are not in the mapping are remarked upon once."""
-        lines = _Lines(text_lines(open_text(stream, self.encoding), self.max_line), self.max_span)
-        reader = csv.reader(
-            lines,
-            delimiter=self.delimiter,
-            quotechar=self.quote or None,
-            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
-            strict=True,
-        )
-        header = self._header(reader, lines)
+        lines = text_lines(open_text(stream, self.encoding), self.max_line)
+        records = Records(lines, self.delimiter, self.quote, self.max_span)
+        header = self._header(records)
         yield from check_header(header, columns, self.ignored, self.delimiter)
-        yield from self._records(reader, lines, header)
+        yield from self._records(records, header)
 
-    def _header(self, reader: Iterator[list[str]], lines: _Lines) -> list[str]:
+    def _header(self, records: Records) -> list[str]:
         if self.columns:
             return list(self.columns)
-        lines.drop(self.header_line - 1)
-        try:
-            return [name.strip() for name in next(reader)]
-        except (csv.Error, StopIteration) as error:
-            raise FeedMalformed(f"line {self.header_line} is no header: it is missing or cannot be read") from error
+        records.drop(self.header_line - 1)
+        _, fields = next(iter(records), (0, None))
+        if fields is None or isinstance(fields, RowFault):
+            raise FeedMalformed(f"line {self.header_line} is no header: it is missing or cannot be read")
+        return [name.strip() for name in fields]
 
-    def _records(self, reader: Iterator[list[str]], lines: _Lines, header: list[str]) -> Iterator[Item]:
-        width, count, first, taken = len(header), 0, header[0] if header else "", lines.taken
+    def _records(self, records: Records, header: list[str]) -> Iterator[Item]:
+        width, count, first = len(header), 0, header[0] if header else ""
         trailer = _Trailer(self.trailer)
-        while True:
-            taken.clear()
-            try:
-                fields = next(reader)
-            except StopIteration:
-                if lines.fault is None:
-                    break
+        for number, fields in records:
+            if isinstance(fields, RowFault):
                 count += 1
-                yield lines.pop_fault()
-                continue
-            except csv.Error:
+                yield fields
+            elif len(fields) == width and any(fields) and not (first in fields[0] and _repeats(fields, header)):
                 count += 1
-                yield lines.resume_after_first("quoting", "the quotes do not pair up within the record")
-                continue
-            if len(fields) == width and any(fields) and not (first in fields[0] and _repeats(fields, header)):
-                count += 1
-                yield _row(taken[0][0], dict(zip(header, fields)), ())  # noqa: B905 - they are equally many
+                yield _row(number, dict(zip(header, fields)), ())  # noqa: B905 - they are equally many
             elif trailer.matches(fields):
-                yield Skip(taken[0][0], "trailer")
+                yield Skip(number, "trailer")
             elif (reason := _no_record(fields, header)) is not None:
-                yield Skip(taken[0][0], reason)
+                yield Skip(number, reason)
             else:
                 count += 1
-                yield lines.resume_after_first("columns", f"{len(fields)} columns of {width}")
+                yield records.only_first(number, "columns", f"{len(fields)} columns of {width}")
         yield from trailer.verdict(count, required=self.trailer_required)
 
 
@@ -145,55 +123,6 @@ class _Trailer:
             raise FeedMalformed("the closing line is missing: the file was cut off")
         if self._count is not None and self._count.strip().isdecimal() and int(self._count) != rows:
             yield Remark(f"the closing line counts {int(self._count)} rows, the file has {rows}")
-
-
-class _Lines:
-    """Feeds `csv.reader` and remembers which physical lines made the current record.
-
-    When a quote was never closed, the reader swallows the lines after it. They are given back here and read
-    again as records of their own, so that one bad quote never costs its neighbours.
-    """
-
-    def __init__(self, source: Iterator[Line], max_span: int) -> None:
-        self._source = source
-        self._again: deque[Line] = deque()
-        self._max_span = max_span
-        self.taken: list[tuple[int, str]] = []
-        self.fault: RowFault | None = None
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        if self.fault is not None or len(self.taken) >= self._max_span:
-            raise StopIteration
-        number, text = self._again.popleft() if self._again else next(self._source)
-        if isinstance(text, RowFault):
-            self.fault = text
-            raise StopIteration
-        self.taken.append((number, text))
-        return text
-
-    def drop(self, count: int) -> None:
-        for _ in range(count):
-            next(self._source, None)
-
-    def pop_fault(self) -> RowFault:
-        fault, self.fault = self.fault, None
-        if fault is None:
-            raise ValueError("there is no fault to report")
-        return fault
-
-    def resume_after_first(self, code: str, reason: str) -> RowFault:
-        """Give up on the first line of the current record only; what was read beyond it is read again."""
-        (number, _), *rest = self.taken
-        if self.fault is not None:
-            rest_and_fault: list[Line] = [*rest, (self.fault.line, self.fault)]
-            self.fault = None
-            self._again.extendleft(reversed(rest_and_fault))
-        else:
-            self._again.extendleft(reversed(rest))
-        return RowFault(number, "", code, reason)
 
 
 def check_header(

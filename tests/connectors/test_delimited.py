@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 
@@ -135,3 +136,20 @@ def test_what_a_csv_writer_writes_is_read_back(table: list[tuple[str, str]]) -> 
     csv.writer(text).writerows([("a", "b"), *table])
     found = [tuple(i.values.values()) for i in rows(text.getvalue()) if isinstance(i, Row)]
     assert found == [pair for pair in table if any(pair) and pair != ("a", "b")]
+
+
+def test_a_quoted_header_does_not_disturb_the_quoted_record_after_it() -> None:
+    assert short(rows('"a","b"\n1,"open\n3,4\n"5","6"\n')) == [(2, "quoting"), (3, "3", "4"), (4, "5", "6")]
+
+
+def test_a_quoted_record_of_several_lines_with_the_wrong_columns_costs_one_line() -> None:
+    assert short(rows('a,b\n1,2,"x\ny"\n3,4\n')) == [(2, "columns"), (3, "columns"), (4, "3", "4")]
+
+
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_lines_without_quotes_are_split_as_the_library_would(quote: str) -> None:
+    text = "a,b\n 1 ,2\n,\n\n3,\n,4\n\x0b,\x85\n"
+    lines = [fields for fields in csv.reader(io.StringIO(text, newline=""), strict=True) if any(fields)]
+    assert [list(row.values.values()) for row in rows(text, CsvFormat(quote=quote)) if isinstance(row, Row)] == lines[
+        1:
+    ]
