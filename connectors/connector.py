@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
@@ -23,8 +22,10 @@ Record = BookingEvent | RosterEntry | StaffMember | RawResource
 
 _Made = BookingEvent | RosterEntry | RowFault
 
-_WINDOW = 32_768
-"""Records of one delivery that are remembered to find repetitions: memory stays flat, however long the file."""
+_GENERATION = 32_768
+"""Records of one delivery that are remembered together and forgotten together, to find repetitions. The last so many are
+always remembered, and never more than twice as many: memory stays flat, however long the file.
+"""
 
 
 _NO_ORG = OrgId("")
@@ -148,11 +149,12 @@ class Pull:
 
     def _converted(self, summary: Summary) -> Iterator[Record | RowFault]:
         mapping = self._connector.mapping
-        convert, repeats = self._converter(), _Repeats()
+        convert, judged = self._converter(), _Repeats().judge
         with closing(self._delivery.open()) as stream:
             for item in self._connector.format.rows(stream, mapping.fields.columns()):
                 if isinstance(item, Row):
-                    found = repeats.judge(convert(item))
+                    made = convert(item)
+                    found = made if isinstance(made, RowFault) else judged(made)
                 elif isinstance(item, RowFault):
                     found = item
                 else:
@@ -200,7 +202,7 @@ def _count(summary: Summary, found: _Made | None) -> None:
         summary.records += 1
         if found.flags:
             summary.flagged += 1
-        if isinstance(found, BookingEvent) and found.op is _UPDATE:
+        if type(found) is BookingEvent and found.op is _UPDATE:
             summary.updates += 1
 
 
@@ -208,18 +210,19 @@ class _Repeats:
     """Finds what one delivery says twice: the same again is dropped, something new about the same is an update."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[str, str], str | int] = OrderedDict()
+        self._recent: dict[tuple[str, str], str | int] = {}
+        self._older: dict[tuple[str, str], str | int] = {}
 
-    def judge(self, found: _Made) -> _Made | None:
-        if isinstance(found, BookingEvent):
-            return self._booking(found)
-        return self._client(found) if isinstance(found, RosterEntry) else found
+    def judge(self, found: BookingEvent | RosterEntry) -> BookingEvent | RosterEntry | None:
+        return self._booking(found) if isinstance(found, BookingEvent) else self._client(found)
 
     def _booking(self, event: BookingEvent) -> BookingEvent | None:
         before = self._remember((event.agency, event.booking_number), event.content_hash)
+        if before is None:
+            return event
         if before == event.content_hash:
             return None
-        if before is None or event.op is not Op.ADD:
+        if event.op is not Op.ADD:
             return event
         kind = EventKind.AMENDED if event.kind is EventKind.BOOKED else event.kind
         return replace(event, op=_UPDATE, kind=kind)
@@ -234,11 +237,12 @@ class _Repeats:
         return entry if before is None else replace(entry, flags=(*entry.flags, Flag("client_id", "repeated")))
 
     def _remember(self, key: tuple[str, str], content: str | int) -> str | int | None:
-        last = self._last
-        before = last.get(key)
-        last[key] = content
-        if before is not None:
-            last.move_to_end(key)
-        elif len(last) > _WINDOW:
-            last.popitem(last=False)
+        recent = self._recent
+        before = recent.get(key)
+        if before is None:
+            before = self._older.get(key)
+            if len(recent) >= _GENERATION:
+                self._older = recent
+                recent = self._recent = {}
+        recent[key] = content
         return before

@@ -11,14 +11,13 @@ from zoneinfo import ZoneInfo
 from connectors.convert.digest import content_hash
 from connectors.convert.identities import IdentityReader
 from connectors.convert.making import maker
-from connectors.convert.parts import charge_reader, moment_reader
+from connectors.convert.parts import NO_CHARGES, Charges, charge_reader, moment_reader
 from connectors.convert.values import Values, compile_texts, lacks, tidy, yes_or_no
 from connectors.rows import Row, RowFault
 from connectors.schema import Mapping
 from records import (
     BookingEvent,
     BookingNumber,
-    Charge,
     Custody,
     EventKind,
     FacilityId,
@@ -57,17 +56,12 @@ class Origin:
     source_hash: str
 
 
-class _Moments(NamedTuple):
-    booked_at: Instant | None
-    released_at: Instant | None
-    next_court_at: Instant | None
-    release_planned_at: Instant | None
+_Moments = tuple[Instant | None, Instant | None, Instant | None, Instant | None]
+"""When the person was booked, was released, is next in court, and is to be released.
 
-    def hashed(self) -> tuple[Instant | None, ...]:
-        """Those that every content hash covers, and the planned release where there is one: sources that name none keep
-        the hashes that their rows always had.
-        """
-        return self if self.release_planned_at else self[:-1]
+A content hash covers the first three, and the planned release where there is one: sources that name none keep the hashes that
+their rows always had.
+"""
 
 
 class _Facts(NamedTuple):
@@ -133,21 +127,23 @@ class BookingConverter:
             return RowFault(
                 row.line, "event", "unknown-code", "the operation or status is not in the mapping's code table"
             )
-        moments, doubt = self._moments(values, flags, self._zones.get(facts.facility, self._zone))
-        kind, op = _kind(facts, moments)
+        zone = self._zones.get(facts.facility, self._zone) if self._zones else self._zone
+        moments, doubt = self._moments(values, flags, zone)
+        booked_at, released_at, _, _ = moments
+        kind, op = _kind(facts, released_at)
         identities = () if kind is _SEALED else self._identities.read(values, flags)
         if kind is _BOOKED or kind not in _ENDING:
             if doubt or not identities or self._required:
                 fault = self._refusal(row.line, values, spoilt, doubt, identities)
                 if fault is not None:
                     return fault
-            if moments.booked_at is None:
+            if booked_at is None:
                 flags.append(Flag("booked_at", "missing"))
         if self._facilities and facts.facility:
             facts = self._placed(facts, flags)
         if not facts.agency:
             flags.append(Flag("agency", "missing"))
-        charges = () if kind is _SEALED else self._charges(values)
+        charges = NO_CHARGES if kind is _SEALED else self._charges(values)
         return self._event(row.line, facts, moments, identities, charges, flags, kind=kind, op=op)
 
     def _refusal(
@@ -167,7 +163,7 @@ class BookingConverter:
         facts: _Facts,
         moments: _Moments,
         identities: tuple[Identity, ...],
-        charges: tuple[Charge, ...],
+        charges: Charges,
         flags: list[Flag],
         *,
         kind: EventKind,
@@ -184,7 +180,7 @@ class BookingConverter:
             op,
             kind,
             identities,
-            content_hash(facts, identities, moments.hashed(), charges),
+            content_hash(facts, identities, moments if planned_at else moments[:-1], charges.hashed),
             self._received_at,
             person or None,
             old_person or None,
@@ -198,12 +194,12 @@ class BookingConverter:
             court_at,
             facility or None,
             None,  # previous_facility: no source states it
-            (custody and _CUSTODY.get(custody)) or _custody_of(kind, moments, flags),
+            (custody and _CUSTODY.get(custody)) or _custody_of(kind, released_at, flags),
             self._hold_codes(holds) if holds else (),
             court,
             _is_juvenile(court, identities, booked_at),
             bool(medical) and yes_or_no(medical) is True,
-            charges,
+            charges.listed,
             tuple(flags),
             self._source_hash,
             line,
@@ -211,18 +207,19 @@ class BookingConverter:
 
     def _moments(self, values: Values, flags: list[Flag], zone: ZoneInfo) -> tuple[_Moments, str]:
         """The moments of the row; second, the doubt of a booking time that cannot be read."""
+        unreadable, latest = "", self._latest
         booked, doubt = self._booked(values, zone)
-        unreadable = doubt if doubt in _NO_TIME else ""
-        if doubt or (booked is not None and booked.at > self._latest):
+        if doubt or (booked is not None and booked.at > latest):
+            unreadable = doubt if doubt in _NO_TIME else ""
             booked = self._trusted("booked_at", booked, doubt, flags)
         released, doubt = self._released(values, zone)
-        if doubt or (released is not None and released.at > self._latest):
+        if doubt or (released is not None and released.at > latest):
             released = self._trusted("released_at", released, doubt, flags)
         court = self._court_at and _expected("next_court_at", *self._court_at(values, zone), flags)
         planned = self._planned_at and _expected("release_planned_at", *self._planned_at(values, zone), flags)
         if released is not None and booked is not None and released.at < booked.at:
             flags.append(Flag("released_at", "released-before-booked"))
-        return _Moments(booked, released, court, planned), unreadable
+        return (booked, released, court, planned), unreadable
 
     def _trusted(self, field: str, moment: Instant | None, doubt: str, flags: list[Flag]) -> Instant | None:
         """The moment, doubted where it must be; one from the future is left out, so that it can never pass as fresh."""
@@ -259,14 +256,14 @@ def _unexplained(facts: _Facts, flags: list[Flag]) -> bool:
     return bool((facts.op and facts.op not in _OPS) or (facts.event and facts.event not in _KINDS))
 
 
-def _kind(facts: _Facts, moments: _Moments) -> tuple[EventKind, Op]:
+def _kind(facts: _Facts, released_at: Instant | None) -> tuple[EventKind, Op]:
     op = _OPS[facts.op] if facts.op else _ADD
     if facts.event:
         kind = _KINDS[facts.event]
         return kind, Op.DELETE if kind is _SEALED else op
     if op is not _ADD and op is Op.DELETE:
         return _SEALED, op
-    if moments.released_at is not None or facts.custody == "released":
+    if released_at is not None or facts.custody == "released":
         return _RELEASED, op
     return (_BOOKED if op is _ADD else EventKind.AMENDED), op
 
@@ -277,9 +274,9 @@ def _nameless(line: int, spoilt: Collection[str]) -> RowFault:
     return RowFault(line, "name", "no-name", "there is no name, or what stands in its place cannot be one")
 
 
-def _custody_of(kind: EventKind, moments: _Moments, flags: list[Flag]) -> Custody:
+def _custody_of(kind: EventKind, released_at: Instant | None, flags: list[Flag]) -> Custody:
     """What follows from the event where the source has no custody status of its own."""
-    if moments.released_at is not None or kind is _RELEASED:
+    if released_at is not None or kind is _RELEASED:
         return Custody.RELEASED
     if kind in _CLOSING or (flags and any(flag.field in _RELEASE for flag in flags)):
         return Custody.UNKNOWN
@@ -288,7 +285,7 @@ def _custody_of(kind: EventKind, moments: _Moments, flags: list[Flag]) -> Custod
 
 def _is_juvenile(court: str, identities: tuple[Identity, ...], booked_at: Instant | None) -> bool:
     """A juvenile court, or younger than eighteen on the day of booking. A partial date of birth counts as its last day."""
-    if court.upper().startswith("JUV"):
+    if court and court.upper().startswith("JUV"):
         return True
     if booked_at is None or not identities or not (born := identities[0].birth_date):
         return False

@@ -7,13 +7,14 @@ from datetime import date
 
 from connectors.convert.dates import DateReader, Span, day_reader
 from connectors.convert.making import maker
-from connectors.convert.names import Name, NameReader, is_formula, name_reader
+from connectors.convert.names import FORMULA_STARTS, Name, NameReader, is_formula, name_reader
 from connectors.convert.values import Reader, Values, compile_texts, repeated, split_place, ssn_last4
 from connectors.schema import Mapping
 from connectors.sources import AliasSource, DateSource
 from records import Flag, Identity
 
-NameOf = Callable[[Values, list[Flag]], Name]
+NameOf = Callable[[Values, list[Flag]], Sequence[str]]
+"""First, middle, last, suffix."""
 AliasesOf = Callable[[Values], Sequence[Name]]
 
 
@@ -35,12 +36,12 @@ class IdentityReader:
 
     def read(self, values: Values, flags: list[Flag]) -> tuple[Identity, ...]:
         """The name of record, then the aliases."""
-        first, middle, last, suffix = name = self._name(values, flags)
+        first, middle, last, suffix = self._name(values, flags)
         if not (first and last):
             if not (first or last):
                 return ()
             flags.append(Flag("name", "one-name-only"))
-        if is_formula(first) or is_formula(last):
+        if (first[:1] in FORMULA_STARTS or last[:1] in FORMULA_STARTS) and (is_formula(first) or is_formula(last)):
             return ()
         sex, ssn, phone, street, city, state, code = self._others(values, flags)
         if self._place:
@@ -51,6 +52,7 @@ class IdentityReader:
         if not others:
             return (record,)
         rest = (born, sex, ssn4, phone, street, city, state, code)
+        name = Name(first, middle, last, suffix)
         return (record, *(_identity(*alias, *rest) for alias in _also_known_as(name, others)))
 
 
@@ -75,8 +77,7 @@ def _name_of(mapping: Mapping) -> NameOf:
     if fields.name is not None:
         column, take_apart = fields.name.column, name_reader(fields.name.order)
         return lambda values, _flags: _whole(values.get(column, ""), take_apart)
-    read = compile_texts([(part, getattr(fields, part)) for part in _PARTS])
-    return lambda values, flags: Name._make(read(values, flags))
+    return compile_texts([(part, getattr(fields, part)) for part in _PARTS])
 
 
 def _whole(text: str, take_apart: NameReader) -> Name:

@@ -34,13 +34,14 @@ ORDERS = (
 """Every order with a comma accepts the suffix on either side of it: the same clerk writes both."""
 
 _SUFFIXES = {"JR", "SR", "II", "III", "IV", "JUNIOR", "SENIOR", "2ND", "3RD", "4TH"}
-_STARTS = frozenset("=+@-")
+FORMULA_STARTS = frozenset("=+@-")
+"""What a text begins with that a spreadsheet may run."""
 _FORMULA = re.compile(r"[=+@]|-[^\W\d_]*\(")
 
 
 def is_formula(text: str) -> bool:
     """Whether a spreadsheet would run the text instead of showing it. No name begins like this."""
-    return text[:1] in _STARTS and _FORMULA.match(text) is not None
+    return text[:1] in FORMULA_STARTS and _FORMULA.match(text) is not None
 
 
 def name_reader(order: str) -> NameReader:
