@@ -9,7 +9,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -86,13 +86,25 @@ def _address(parcel: Parcel) -> Address:
 
 def transmit(server: SmtpServer, message: EmailMessage) -> Receipt:
     """Hand one message over. A refusal after DATA may have been a delivery: the Message-ID lets the receiver tell."""
-    with _mapped_faults(server.host), smtplib.SMTP(server.host, server.port, timeout=server.timeout) as session:
+    with _mapped_faults(server.host), _session(server) as session:
         if server.tls is not None:
             _secure(session, server)
         if server.username:
             session.login(server.username, server.password)
         session.send_message(message)
     return Receipt("accepted")
+
+
+@contextmanager
+def _session(server: SmtpServer) -> Iterator[smtplib.SMTP]:
+    """A connection. How the server takes leave says nothing of the message: one that it took must not be sent again."""
+    session = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+    try:
+        yield session
+    finally:
+        with suppress(smtplib.SMTPException, OSError):
+            session.quit()
+        session.close()
 
 
 def _secure(session: smtplib.SMTP, server: SmtpServer) -> None:

@@ -64,6 +64,9 @@ class SftpDrop:
     max_megabytes: int = 128
     attempts: int = 4
     timeout: float = 60.0
+    """Seconds for connecting, and for each answer: a server may be alive and still never give what was asked for."""
+    longest: float = 600.0
+    """Seconds for one session, however steadily something comes."""
 
     def poll(self, cursor: Cursor | None, now: datetime) -> Iterator[SftpDelivery]:
         """Files that were not read yet, oldest first."""
@@ -90,7 +93,7 @@ class SftpDrop:
         return safe_name(self.pattern, remote.name, sha256(content).hexdigest())
 
     async def _list(self) -> list[_Remote]:
-        async with self._session() as sftp:
+        async with self._session() as (sftp, _):
             found = []
             for entry in await sftp.readdir(self.folder):
                 name, attrs = str(entry.filename), entry.attrs
@@ -106,21 +109,22 @@ class SftpDrop:
         got = bytearray()
         for attempt in range(1, self.attempts + 1):
             try:
-                async with self._session() as sftp:
-                    await self._continue(sftp, remote, got)
+                async with self._session() as (sftp, watch):
+                    await self._continue(sftp, watch, remote, got)
                 break
             except FeedUnavailable:
                 if attempt == self.attempts:
                     raise
         return bytes(got)
 
-    async def _continue(self, sftp: asyncssh.SFTPClient, remote: _Remote, got: bytearray) -> None:
+    async def _continue(self, sftp: asyncssh.SFTPClient, watch: _Watch, remote: _Remote, got: bytearray) -> None:
         path = self._path(remote.name)
         async with sftp.open(path, "rb") as stream:
             while len(got) < remote.size:
                 chunk = await stream.read(min(_CHUNK, remote.size - len(got)), offset=len(got))
                 if not chunk:
                     break
+                watch.stir()
                 got += (
                     chunk if isinstance(chunk, bytes) else chunk.encode("latin-1")
                 )  # bytes: the file is opened binary
@@ -135,7 +139,7 @@ class SftpDrop:
         """Take a file out of the way, if that was agreed, and only if it is still the one that was read."""
         if self.afterwards == "leave":
             return
-        async with self._session() as sftp:
+        async with self._session() as (sftp, _):
             path = self._path(remote.name)
             try:
                 here = await sftp.stat(path)
@@ -150,7 +154,7 @@ class SftpDrop:
             await sftp.posix_rename(path, self._path(f"{folder}/{remote.mark[:12]}-{remote.name}"))
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[asyncssh.SFTPClient]:
+    async def _session(self) -> AsyncIterator[tuple[asyncssh.SFTPClient, _Watch]]:
         try:
             async with (
                 asyncssh.connect(
@@ -166,9 +170,10 @@ class SftpDrop:
                     login_timeout=self.timeout,
                     keepalive_interval=15,
                 ) as connection,
+                _Watch.over(connection, self.timeout, self.longest) as watch,
                 connection.start_sftp_client() as sftp,
             ):
-                yield sftp
+                yield sftp, watch
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
             raise FeedRejected("the host key or our own key cannot be read; check the feed's settings") from error
         except asyncssh.HostKeyNotVerifiable as error:
@@ -181,6 +186,36 @@ class SftpDrop:
             raise FeedRejected("the folder or the file is not there") from error
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise FeedUnavailable(f"the server cannot be reached or broke off ({type(error).__name__})") from error
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Breaks a connection off when nothing was heard for too long: whoever waits on it then learns that it is gone."""
+
+    connection: asyncssh.SSHClientConnection
+    idle: float
+    until: float
+    _alarm: asyncio.TimerHandle | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def over(cls, connection: asyncssh.SSHClientConnection, idle: float, longest: float) -> AsyncIterator[_Watch]:
+        watch = cls(connection, idle, asyncio.get_running_loop().time() + longest)
+        watch.stir()
+        try:
+            yield watch
+        finally:
+            watch.stop()
+
+    def stir(self) -> None:
+        """Something was heard: the wait begins anew."""
+        self.stop()
+        loop = asyncio.get_running_loop()
+        self._alarm = loop.call_at(min(loop.time() + self.idle, self.until), self.connection.abort)
+
+    def stop(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
 
 
 @dataclass(slots=True)

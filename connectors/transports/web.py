@@ -29,7 +29,10 @@ class Patience:
     """Seconds; doubles with each attempt."""
     longest_wait: float = 60.0
     """Seconds that we stay for when the server names a time; a longer one is left to the scheduler."""
+    longest_answer: float = 300.0
+    """Seconds that the body of one answer may take. A server that sends a byte now and then would hold us for ever."""
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
 
 POLITE = Patience()
@@ -61,9 +64,11 @@ class Fetcher:
         try:
             with self.client.stream("GET", url) as response:
                 _check_status(response)
-                body = bytearray()
+                body, begun = bytearray(), self.patience.clock()
                 for chunk in response.iter_bytes():
                     body += chunk
+                    if self.patience.clock() - begun > self.patience.longest_answer:
+                        raise FeedUnavailable("the source answers too slowly")
                     if len(body) > self.max_megabytes * _MEGABYTE:
                         raise FeedMalformed(f"the answer is larger than {self.max_megabytes} MB")
                 return bytes(body)

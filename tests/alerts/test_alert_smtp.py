@@ -174,6 +174,40 @@ def test_a_server_that_stays_silent(tls: Tls, parcel: Parcel) -> None:
         SmtpNotice(replace(server(listener.getsockname()[1], tls), timeout=0.2)).send(parcel)
 
 
+@contextmanager
+def reciting(*answers: bytes) -> Iterator[int]:
+    """A server that says its part line by line whatever it hears, and hangs up at the end. After 354 it reads to the dot."""
+
+    def recite() -> None:
+        with listener.accept()[0] as line, line.makefile("rb") as heard:
+            for answer in answers:
+                line.sendall(answer + b"\r\n")
+                while heard.readline() not in {b"", b".\r\n"} and answer.startswith(b"354"):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=recite)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+TAKEN = b"220 here", b"250 here", b"250 sender", b"250 recipient", b"354 go on"
+
+
+def test_a_server_that_hangs_up_after_the_message_may_not_have_it(parcel: Parcel) -> None:
+    with reciting(*TAKEN) as port, pytest.raises(ChannelDown):
+        SmtpNotice(server(port, None, production=False)).send(parcel)
+
+
+@pytest.mark.parametrize("farewell", [(), (b"421 too busy to say goodbye",), (b"nonsense",)])
+def test_a_message_that_was_taken_is_not_sent_again_for_a_bad_farewell(
+    farewell: tuple[bytes, ...], parcel: Parcel
+) -> None:
+    with reciting(*TAKEN, b"250 taken", *farewell) as port:
+        assert SmtpNotice(server(port, None, production=False)).send(parcel).code == "accepted"
+
+
 @pytest.mark.parametrize(
     "address", ["", "lee", "lee@clinic.example\nBcc: x@y.example", "lee@clinic.example, x@y.example"]
 )

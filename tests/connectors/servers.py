@@ -32,6 +32,9 @@ class Server:
     client_key: str = ""
     break_after: list[int] = field(default_factory=list)
     """For each connection to come, after how many reads it breaks."""
+    stall_after: int = 1 << 30
+    """After how many reads in all it says nothing more, and stays."""
+    stalled: list[asyncio.Event] = field(default_factory=list)
     sessions: int = 0
     offsets: list[int] = field(default_factory=list)
 
@@ -50,8 +53,16 @@ class _Files(asyncssh.SFTPServer):
         if self._left < 0:
             self._connection.abort()
             raise ConnectionResetError
+        if len(self.state.offsets) >= self.state.stall_after:
+            return self._stalled()
         self.state.offsets.append(offset)
         return super().read(file_obj, offset, size)
+
+    async def _stalled(self) -> bytes:
+        """Says nothing until the test is over."""
+        self.state.stalled.append(over := asyncio.Event())
+        await over.wait()
+        raise ConnectionResetError
 
 
 @contextmanager
@@ -78,6 +89,8 @@ def sftp_server(root: Path) -> Iterator[Server]:
     state.port = acceptor.get_port()
 
     async def close() -> None:
+        for over in state.stalled:
+            over.set()
         acceptor.close()
         await acceptor.wait_closed()
 

@@ -79,6 +79,15 @@ def test_a_connection_that_always_breaks_is_given_up_for_now(server: Server) -> 
         list(drop(server, attempts=3).poll(None, later()))
 
 
+@pytest.mark.parametrize("patience", [{"timeout": 1.0}, {"longest": 1.0}])
+def test_a_server_that_stays_and_says_nothing_more_is_left(server: Server, patience: dict[str, float]) -> None:
+    put(server, "big.bin", bytes(3 << 20))
+    server.stall_after = 2
+    with pytest.raises(FeedUnavailable, match="broke off"):
+        list(drop(server, attempts=2, **patience).poll(None, later()))
+    assert server.offsets, "it had begun to answer"
+
+
 def test_moved_deleted_and_refused(server: Server) -> None:
     put(server, "a.csv", b"first")
     (delivery,) = drop(server, afterwards="move").poll(None, later())

