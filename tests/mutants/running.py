@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
@@ -68,7 +69,8 @@ class Bench:
                 self.told(mutant, EARLY, self.chosen(mutant, anywhere=True))
                 continue
             items = [item for name in chosen for item in session.items if item.nodeid == name]
-            verdict = _forked(lambda m=mutant, i=items: self._passes(m, i), sum(self.known[n].seconds for n in chosen))
+            seconds = sum(self.known[name].seconds for name in chosen)
+            verdict = _forked(partial(self._passes, mutant, items), seconds)
             self.told(mutant, verdict, chosen)
         return True
 
