@@ -48,11 +48,13 @@ class Scales:
 
     @cached_property
     def packed(self) -> tuple[NDArray[Any], ...]:
-        """The same for compiled code: level tables, variants, and names' bits, which are known, and strange names' bits."""
+        """The same for compiled code: level tables, variants, names' bits and (from column 3) which are known, and strange
+        names' bits.
+        """
         names = self.frequencies.first, self.frequencies.middle, self.frequencies.last
         worth = np.stack([self.bits, self.log_m, self.by_value.astype(np.float64)])
-        columns = (np.stack([getattr(n, c) for n in names], axis=1) for c in ("bits", "known"))
-        return worth, np.append(self.spread, self.bonus), *columns, np.stack([n.strange for n in names])
+        rare = np.stack([*(n.bits for n in names), *(n.known.astype(np.float64) for n in names)], axis=1)
+        return worth, np.append(self.spread, self.bonus), rare, np.stack([n.strange for n in names])
 
 
 @dataclass(frozen=True, slots=True, repr=False)

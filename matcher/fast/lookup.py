@@ -1,7 +1,7 @@
 """Block lookup over all passes, compiled: what `matcher.blocks.gather` finds, in the same order.
 
-A lookup is a few cache misses and hardly anything else. So each step is done for all keys of a booking before the next
-step is: their misses are then waited for together. Where a key about stands, the key itself says, since keys are evenly
+A lookup is a few cache misses and hardly anything else. So each step is done for all keys of some bookings before the
+next step is, and asks for what the next one reads. Where a key about stands, the key itself says, since keys are evenly
 spread hashes; what stands there says how far off that is (interpolation search: Perl, Itai and Avni, 1978).
 """
 
@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from matcher.blocks import Found, Passes
+from matcher.fast.ahead import fetch
 from matcher.fast.jit import jit, part
 from matcher.hashing import U32
 from matcher.passes import PASSES, slot_ranges
 
 LOW = 0xFFFFFFFF
+TOGETHER = 16
+"""Bookings whose keys are looked for together."""
+NEAR = 8
+"""Entries by which the last aim is off at most, as a rule."""
 GAPS = (1750, 701, 301, 132, 57, 23, 10, 4, 1)
 """Of Shell's sort: for the most rows that a booking's blocks hold (Ciura, 2001)."""
 PASS_OF = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots])
@@ -25,17 +30,23 @@ PASS_OF = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in e
 
 
 @part
-def _aim(words: Any, edges: Any, passes: Any, keys: Any, at: Any) -> None:
-    """About where each key stands: straight from the key, then twice by how far off the entry there is."""
-    for s in range(len(keys)):
-        lo, hi = edges[passes[s]], edges[passes[s] + 1]
-        at[s] = lo + ((np.int64(keys[s]) * (hi - lo)) >> 32)
-    for _ in range(2):
-        for s in range(len(keys)):
+def _aim(words: Any, edges: Any, passes: Any, blocks: Any, at: Any) -> None:
+    """About where each key (rows, slots) stands: straight from the key, then twice by how far off the entry there is."""
+    rows, slots = blocks.shape
+    for row in range(rows):
+        for s in range(slots):
             lo, hi = edges[passes[s]], edges[passes[s] + 1]
-            if keys[s] and hi > lo:
-                there = np.int64(words[min(at[s], hi - 1)] >> np.uint64(32))
-                at[s] = min(max(at[s] + (((np.int64(keys[s]) - there) * (hi - lo)) >> 32), lo), hi)
+            at[row, s] = lo + ((np.int64(blocks[row, s]) * (hi - lo)) >> 32)
+            fetch(words, at[row, s], 8)
+    for _ in range(4):
+        for row in range(rows):
+            for s in range(slots):
+                lo, hi = edges[passes[s]], edges[passes[s] + 1]
+                if blocks[row, s] and hi > lo:
+                    there = np.int64(words[min(at[row, s], hi - 1)] >> np.uint64(32))
+                    off = ((np.int64(blocks[row, s]) - there) * (hi - lo)) >> 32
+                    at[row, s] = min(max(at[row, s] + off, lo), hi)
+                    fetch(words, at[row, s] - NEAR, 16 * NEAR)
 
 
 @part
@@ -78,8 +89,7 @@ def _length(words: Any, lo: Any, last: Any, key: Any) -> Any:
 
 @part
 def _spans(words: Any, edges: Any, passes: Any, keys: Any, at: Any, sizes: Any) -> None:
-    """Where each of one row's keys stands, and how often."""
-    _aim(words, edges, passes, keys, at)
+    """Where each of one row's keys stands, which is about `at`, and how often."""
     for s in range(len(keys)):
         sizes[s] = 0
         lo, hi = edges[passes[s]], edges[passes[s] + 1]
@@ -148,12 +158,16 @@ def _gather(
 ) -> Any:  # fmt: skip
     """Row pairs, pairs found and lost by pass, and keys over the cap as (pass << 32 | key)."""
     slots = blocks.shape[1]
-    at, late_at = np.empty(slots, np.int64), np.empty(slots, np.int64)
+    aims, late_aims = np.empty((TOGETHER, slots), np.int64), np.empty((TOGETHER, slots), np.int64)
     sizes, late_sizes = np.empty(slots, np.int64), np.empty(slots, np.int64)
     counts, over = np.zeros((len(caps), 2), np.int64), np.empty(2 * slots, np.uint64)
     i, j = np.empty(64, np.int32), np.empty(64, np.int32)
     end, capped = 0, 0
     for row in range(len(blocks)):
+        if row % TOGETHER == 0:
+            _aim(words, edges, passes, blocks[row : row + TOGETHER], aims)
+            _aim(late_words, late_edges, passes, blocks[row : row + TOGETHER], late_aims)
+        at, late_at = aims[row % TOGETHER], late_aims[row % TOGETHER]
         _spans(words, edges, passes, blocks[row], at, sizes)
         _spans(late_words, late_edges, passes, blocks[row], late_at, late_sizes)
         over = grown(over, capped + slots)

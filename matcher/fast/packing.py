@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from matcher.batch import I32, Tables
 from matcher.compare import View, guarded
 from matcher.fast.jit import jit, part
-from matcher.hashing import FILTER_WORDS, U64
+from matcher.hashing import FILTER_WORDS, U32, U64
 from matcher.nicknames import GROUPS_KEPT
 
 PRINTS, SIZE, GROUPS = FILTER_WORDS, FILTER_WORDS + 3, FILTER_WORDS + 4
 PARTS = GROUPS + GROUPS_KEPT // 2
-"""Words of a packed name: filter, digests of whole and parts, size, nickname groups and parts, two to a word."""
+"""Words of a packed name: filter, digests of whole and parts, size and marks, nickname groups and parts, two to a word."""
+SIZE_BITS, HAS_PARTS, FIRST_GROUP = np.uint64(0xFFFF), np.uint64(1 << 16), 17
+"""In the word of the size: the size, whether the name has parts, and from bit 17 on a mark for each group, so that one
+word says of most pairs that they share neither."""
 LANE_PRINT, LANE_SIZE = FILTER_WORDS, FILTER_WORDS + 1
 """Words of a packed street: filter, digest, size."""
 
@@ -32,6 +36,8 @@ class Packed(View):
     """(names, PARTS + 1)."""
     streets: U64
     """(streets, LANE_SIZE + 1)."""
+    dobs: U32
+    ssns: U32
 
 
 @part
@@ -70,6 +76,17 @@ def _two(low: Any, high: Any) -> Any:
     return np.uint64(np.uint32(low)) | (np.uint64(np.uint32(high)) << np.uint64(32))
 
 
+@part
+def _marked(size: Any, prints: Any, groups: Any) -> Any:
+    word = np.uint64(size)
+    if prints[1] | prints[2]:
+        word |= HAS_PARTS
+    for group in groups:
+        if group:
+            word |= np.uint64(1) << np.uint64(FIRST_GROUP + group % np.uint32(64 - FIRST_GROUP))
+    return word
+
+
 @jit
 def _pack(filters: Any, parts: Any, groups: Any, streets: Any) -> Any:
     """Packed names and streets, with the digests and sizes on their own as `View` has them."""
@@ -87,7 +104,7 @@ def _pack(filters: Any, parts: Any, groups: Any, streets: Any) -> Any:
             packed_names[n, k] = filters[n, k]
         for k in range(3):
             packed_names[n, PRINTS + k] = prints[n, k]
-        packed_names[n, SIZE] = sizes[n]
+        packed_names[n, SIZE] = _marked(sizes[n], prints[n], groups[n])
         for k in range(PARTS - GROUPS):
             packed_names[n, GROUPS + k] = _two(groups[n, 2 * k], groups[n, 2 * k + 1])
         packed_names[n, PARTS] = _two(parts[n, 0], parts[n, 1])
@@ -102,7 +119,13 @@ def _pack(filters: Any, parts: Any, groups: Any, streets: Any) -> Any:
 def view_fast(matrix: I32, tables: Tables) -> Packed:
     """`View.of`, compiled, and packed."""
     held = guarded(tables)
-    return Packed(matrix, held, *_pack(held.name_filters, held.name_parts, held.name_groups, held.street_filters))
+    streets, dobs, ssns = (_readable(t) for t in (held.street_filters, held.dobs, held.ssns))
+    return Packed(matrix, held, *_pack(held.name_filters, held.name_parts, held.name_groups, streets), dobs, ssns)
+
+
+def _readable(table: NDArray[Any]) -> NDArray[Any]:
+    """The table, with an entry to read where it has none: see `guarded`."""
+    return table if len(table) else np.zeros((1, table.shape[1]), table.dtype)
 
 
 def packed(view: View) -> Packed:
