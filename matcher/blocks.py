@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matcher.batch import I32
 from matcher.hashing import U32, U64
-from matcher.passes import PASSES, slot_ranges
+from matcher.passes import PASSES, SLOTS, slot_ranges
 
 _ROW = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -46,18 +46,44 @@ class Passes:
 
     @classmethod
     def of(cls, columns: Sequence[Sequence[U64]]) -> Passes:
-        """For each pass some arrays, of which all but the first may stand in any order."""
+        """For each pass some sorted runs."""
         edges = np.cumsum([0, *(sum(map(len, column)) for column in columns)])
         words = np.empty(edges[-1], np.uint64)
         for column, lo, hi in zip(columns, edges[:-1], edges[1:], strict=True):
             if hi > lo:
                 np.concatenate(list(column), out=words[lo:hi])
-                if any(map(len, column[1:])):
-                    words[lo:hi].sort()
+                if sum(len(run) > 0 for run in column) > 1:
+                    words[lo:hi].sort(kind="stable")  # merges sorted runs
         return cls(words, edges)
 
     def __getitem__(self, n: int) -> U64:
         return self.words[self.edges[n] : self.edges[n + 1]]
+
+
+Order = Sequence[tuple[U32, U32]]
+"""For each pass its keys in order, and where each stands among its slots (rows, slots)."""
+
+
+def ordered(blocks: U32) -> Order:
+    """The keys (rows, SLOTS) in order, pass by pass."""
+    found = []
+    for _, lo, hi in _RANGES:
+        keys = blocks[:, lo:hi].ravel()
+        words = (keys.astype(np.uint64) << _ROW) | np.arange(len(keys), dtype=np.uint64)
+        words.sort()
+        # The key 0 is none, and stands first.
+        words = words[np.searchsorted(words, _LOW, side="right") :]
+        found.append(((words >> _ROW).astype(np.uint32), (words & _LOW).astype(np.uint32)))
+    return found
+
+
+def unordered(order: Order, rows: int) -> U32:
+    """The keys (rows, SLOTS) again."""
+    blocks = np.zeros((rows, SLOTS), np.uint32)
+    for (keys, at), (_, lo, hi) in zip(order, _RANGES, strict=True):
+        k = np.uint32(hi - lo)
+        blocks[at // k, lo + at % k] = keys
+    return blocks
 
 
 NO_PASSES = Passes(np.zeros(0, np.uint64), np.zeros(len(PASSES) + 1, np.int64))
@@ -96,7 +122,7 @@ Gather = Callable[[Passes, Passes, U32, Mapping[str, int]], Found]
 
 
 class BlockIndex:
-    """All passes over one roster: a sorted base, a sorted overlay, and additions not sorted yet.
+    """All passes over one roster: a sorted base, a sorted overlay, and sorted runs of what was added since.
 
     `caps` says, by pass, from which size on a block is skipped.
     """
@@ -106,13 +132,10 @@ class BlockIndex:
         self._base, self._overlay = NO_PASSES, NO_PASSES
         self._fresh: list[list[U64]] = [[] for _ in PASSES]
 
-    def add(self, blocks: U32, first_row: int) -> None:
-        """Adds the blocking keys of rows `first_row` onward."""
-        rows = np.arange(first_row, first_row + len(blocks), dtype=np.uint64)
-        for fresh, (_, lo, hi) in zip(self._fresh, _RANGES, strict=True):
-            keys = blocks[:, lo:hi].ravel()
-            filled = np.flatnonzero(keys)
-            fresh.append((keys[filled].astype(np.uint64) << _ROW) | rows[filled // (hi - lo)])
+    def add(self, order: Order, first_row: int) -> None:
+        """Adds the blocking keys, as `ordered` gives them, of rows that are numbered from `first_row` on."""
+        for (keys, at), fresh, (_, lo, hi) in zip(order, self._fresh, _RANGES, strict=True):
+            fresh.append((keys.astype(np.uint64) << _ROW) | (at // np.uint32(hi - lo) + np.uint32(first_row)))
 
     def pairs(self, blocks: U32, find: Gather | None = None) -> Found:
         """Distinct (asking row, held row) pairs. `find` does the same as `gather`, the reference, faster."""
@@ -129,7 +152,7 @@ class BlockIndex:
         return found
 
     def _settle(self) -> None:
-        """Sorts what was added into the overlay, and that into the base once it is a FOLD-th of it."""
+        """Merges what was added into the overlay, and that into the base once it is a FOLD-th of it."""
         fresh = sum(len(part) for parts in self._fresh for part in parts)
         if not fresh:
             return

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matcher.levels import FIELDS, Dob, Name
+from matcher.levels import FIELD_NUMBER, Dob, Name
 from matcher.model import Relatives, Thresholds
 from matcher.rules import Evidence
 from matcher.verdict import Verdict
+
+_FIRST, _LAST, _DOB, _PHONE, _ADDRESS = (FIELD_NUMBER[f] for f in ("first", "last", "dob", "phone", "address"))
 
 
 def confirmed(e: Evidence) -> tuple[Verdict, tuple[str, ...]]:
@@ -53,10 +55,10 @@ def relative(e: Evidence, relatives: Relatives) -> float:
     Surname, address and perhaps phone are shared as if it were the client; first name and birth date only in a
     namesake or twin; middle name, suffix and numbers are a stranger's.
     """
-    bits = dict(zip(FIELDS, e.bits, strict=True))
-    total = bits["last"] + bits["address"] + max(0.0, bits["phone"] + math.log2(relatives.phone))
-    total += max(0.0, bits["first"] + math.log2(relatives.namesake))
-    total += max(0.0, bits["dob"] + math.log2(relatives.twin))
+    bits = e.bits
+    total = bits[_LAST] + bits[_ADDRESS] + max(0.0, bits[_PHONE] + math.log2(relatives.phone))
+    total += max(0.0, bits[_FIRST] + math.log2(relatives.namesake))
+    total += max(0.0, bits[_DOB] + math.log2(relatives.twin))
     return total
 
 

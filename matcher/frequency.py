@@ -8,6 +8,7 @@ travel with the encodings, stand in for the clients that are not there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, Rows, Tables
-from matcher.compare import Cuts, View, compare
+from matcher.compare import Compared, Cuts, View, compare
 from matcher.levels import FIELD_NUMBER, FIELDS, PARTITIONS
 from matcher.model import Chance, Model
 
 F64 = NDArray[np.float64]
+Comparison = Callable[[View, I32, View, I32, Cuts], Compared]
 SAMPLE = 200_000
 """Pairs compared to measure u of the levels that do not follow a value's frequency."""
 
@@ -154,7 +156,9 @@ class Frequencies:
         return sum(n.bits.nbytes + n.known.nbytes for n in names) + self.phone.sorted.nbytes + self.street.sorted.nbytes
 
     @classmethod
-    def measure(cls, view: View, person: I32, live: NDArray[np.bool_], model: Model) -> Frequencies:
+    def measure(
+        cls, view: View, person: I32, live: NDArray[np.bool_], model: Model, compare: Comparison = compare
+    ) -> Frequencies:
         """Measures a roster: `person` numbers the client of each row, `live` marks rows that count."""
         rows, tables, at = view.rows, view.tables, np.flatnonzero(live)
         clients, names = int(np.count_nonzero(np.diff(person[at]))) + 1, len(tables.name_filters)
@@ -166,7 +170,7 @@ class Frequencies:
             dob=-np.log2(chance(_count(rows.dob[at], len(tables.dobs)), clients)),
             phone=ValueRarity.measure(rows.phone[at], clients),
             street=ValueRarity.measure(street_keys(rows, at), clients),
-            levels=_level_u(view, person, at, model),
+            levels=_level_u(view, person, at, model, compare),
             measured_rows=len(person),
         )
 
@@ -198,7 +202,7 @@ def _with_parts(counts: NDArray[np.int64], parts: I32) -> NDArray[np.int64]:
     return whole
 
 
-def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model) -> tuple[F64, ...]:
+def _level_u(view: View, person: I32, at: NDArray[np.intp], model: Model, compare: Comparison) -> tuple[F64, ...]:
     """U of each level from pairs of different clients, smoothed towards the model's."""
     i, j = _pairs(len(at))
     i, j = at[i].astype(np.int32), at[j].astype(np.int32)

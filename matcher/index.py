@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, POINTERS, TABLE_SHAPES, Arrays, EncodedBatch, EncodingHeader, Rows, Tables
-from matcher.blocks import BlockIndex, Found
+from matcher.blocks import BlockIndex, Found, Order, ordered
 from matcher.compare import View, fingerprints
 from matcher.frequency import Frequencies, covering
 from matcher.hashing import U64
 from matcher.interning import Column, Interned, References
 from matcher.kernels import Kernel, implementation
 from matcher.model import Model
+from matcher.segment import unpack_for_index
 from matcher.weigh import Scales
 
 
@@ -70,6 +71,13 @@ class RosterIndex:
         Raises HeaderMismatch for encodings of another key, epoch, version or schema; ValueError for references
         that do not fit the batch or are already there.
         """
+        self._add(batch, ordered(batch.blocks), client_refs, orgs)
+
+    def load(self, segment: bytes, client_refs: Sequence[str], orgs: Sequence[str] | None = None) -> None:
+        """Adds the clients of a segment, as `EncodedBatch.to_bytes` wrote it. Raises as `add` does, and BadSegment."""
+        self._add(*unpack_for_index(segment), client_refs, orgs)
+
+    def _add(self, batch: EncodedBatch, keys: Order, client_refs: Sequence[str], orgs: Sequence[str] | None) -> None:
         self.accept(batch.header)
         if len(client_refs) != len(batch):
             raise ValueError(f"{len(client_refs)} client references for {len(batch)} people")
@@ -80,7 +88,7 @@ class RosterIndex:
         self._starts.append(batch.starts[:-1] + np.int32(row_base))
         codes = [self._org_names.setdefault(o, len(self._org_names)) for o in orgs] if orgs else [0] * len(batch)
         self._orgs.append(np.array(codes, np.int32))
-        self._blocks.add(batch.blocks, row_base)
+        self._blocks.add(keys, row_base)
         self._view = None
         if self._frequencies is not None and len(self._person) > 1.1 * self._frequencies.measured_rows:
             self._frequencies = None
@@ -111,7 +119,8 @@ class RosterIndex:
         """How common values and agreements are in this roster. Measured anew once it has grown by a tenth."""
         if self._frequencies is None:
             person = self._person.values
-            self._frequencies = Frequencies.measure(self.view(), person, self._refs.alive[person], self.model)
+            alive, compare = self._refs.alive[person], implementation(self.kernel).compare
+            self._frequencies = Frequencies.measure(self.view(), person, alive, self.model, compare)
         self._frequencies = covering(self._frequencies, self.view().tables)
         return self._frequencies
 

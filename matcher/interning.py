@@ -13,37 +13,42 @@ from matcher.hashing import U64
 
 _ROW = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
-RUNS = 32
-"""Sorted runs that are searched one by one before they are merged."""
 
 
 class Column:
-    """An array that grows at the end, by a quarter each time it is full."""
+    """An array that grows at the end. What is appended is moved when it is asked for: the first time without room to spare."""
 
     def __init__(self, dtype: Any, width: int = 0) -> None:
         self._store: NDArray[Any] = np.zeros((0, width) if width else 0, dtype)
-        self._size = 0
+        self._fresh: list[NDArray[Any]] = []
+        self._filled = self._size = 0
 
     def append(self, values: NDArray[Any]) -> None:
-        need = self._size + len(values)
-        if need > len(self._store) or values.dtype.itemsize > self._store.dtype.itemsize:
-            room = max(need, self._size + self._size // 4) if self._size else need
-            grown = np.zeros((room, *self._store.shape[1:]), np.promote_types(self._store.dtype, values.dtype))
-            grown[: self._size] = self._store[: self._size]
-            self._store = grown
-        self._store[self._size : need] = values
-        self._size = need
+        self._fresh.append(values)
+        self._size += len(values)
 
     def __len__(self) -> int:
         return self._size
 
     @property
     def values(self) -> NDArray[Any]:
+        if self._fresh:
+            self._settle()
         return self._store[: self._size]
+
+    def _settle(self) -> None:
+        dtype = np.result_type(self._store.dtype, *{values.dtype for values in self._fresh})
+        if self._size > len(self._store) or dtype != self._store.dtype:
+            room = max(self._size, self._filled + self._filled // 4)
+            grown = np.empty((room, *self._store.shape[1:]), dtype)
+            grown[: self._filled] = self._store[: self._filled]
+            self._store = grown
+        np.concatenate(self._fresh, out=self._store[self._filled : self._size])
+        self._fresh, self._filled = [], self._size
 
     @property
     def nbytes(self) -> int:
-        return self._store.nbytes
+        return self._store.nbytes + sum(values.nbytes for values in self._fresh)
 
 
 class Interned:
@@ -92,7 +97,7 @@ class References:
         self._texts = Column(np.dtype("S1"))
         self._alive = Column(np.bool_)
         self._runs: list[U64] = []
-        """Sorted runs of (hash, number); few, because they are merged when they become many."""
+        """Sorted runs of (hash, number), each more than twice as long as the next."""
         self.live = 0
 
     def __len__(self) -> int:
@@ -105,13 +110,13 @@ class References:
 
     def add(self, refs: Sequence[str]) -> None:
         """Numbers `refs` onward from len(self). Raises ValueError where one is there already, changing nothing."""
-        self._settle()
         texts = _encoded(refs)
         added = (_hashes(texts) << _ROW) | np.arange(len(texts), dtype=np.uint64)
         added.sort()
         if self._held(added, refs):
             raise ValueError("a client reference is in the index already; use replace")
         self._runs.append(added + np.uint64(len(self)))
+        self._settle()
         self._texts.append(texts)
         self._alive.append(np.ones(len(refs), bool))
         self.live += len(refs)
@@ -127,7 +132,6 @@ class References:
 
     def find(self, ref: str) -> int | None:
         """The number of a reference that was not removed, or None."""
-        self._settle()
         sought, low = ref.encode(), _hashes(_encoded([ref]))[0] << _ROW
         for run in self._runs:
             for entry in run[np.searchsorted(run, low) : np.searchsorted(run, low | _LOW, side="right")]:
@@ -157,10 +161,11 @@ class References:
         return doubled or any(self.find(refs[int(k)]) is not None for k in added[used] & _LOW)
 
     def _settle(self) -> None:
-        if len(self._runs) > RUNS:
-            merged = np.concatenate(self._runs)
-            merged.sort(kind="stable")  # merges sorted runs
-            self._runs = [merged]
+        """Each run is more than twice as long as the next one: so there are few, and each entry is moved a few times."""
+        while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
+            merged = np.concatenate([self._runs.pop(), self._runs.pop()])
+            merged.sort()
+            self._runs.append(merged)
 
     @property
     def nbytes(self) -> int:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.batch import I32, POINTERS, TABLE_SHAPES, EncodedBatch, EncodingHeader, Rows, Tables
-from matcher.compact import compact
+from matcher.compact import compact, concat
 from matcher.errors import BadSegment
 from matcher.passes import SLOTS
-from matcher.segment import opening
+from matcher.segment import ORDERED, opening
 
 _LAYOUT: tuple[tuple[np.dtype[Any], int], ...] = (
     (np.dtype("<i4"), 1),
@@ -35,10 +35,12 @@ _Arrays = dict[str, NDArray[Any]]
 def join(segments: Sequence[bytes], header: EncodingHeader) -> EncodedBatch:
     """The people of all segments, which are all of this header.
 
-    Raises BadSegment where one is damaged or of another header, ValueError for none.
+    Raises BadSegment where one is damaged or of another header (HeaderMismatch among large ones), ValueError for none.
     """
     if not segments:
         raise ValueError("nothing to join")
+    if any(s.startswith(ORDERED) for s in segments):  # a large one is better read by itself
+        return concat([EncodedBatch.from_bytes(s, header) for s in segments])
     sizes, arrays = _cut(segments, opening(header))
     starts = _starts(arrays["starts"], sizes)
     rows = {f.name: _pointed(f.name, arrays, sizes) for f in fields(Rows)}

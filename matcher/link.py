@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -129,15 +128,21 @@ class _Known:
 
     def results(self, scored: Scored, persons: Sequence[Sequence[str]] | None) -> Iterator[BookingLinks]:
         """One result for each booking of a scored batch."""
-        ends = np.searchsorted(scored.booking, np.arange(len(scored.compared) + 1)).tolist()
-        spans = list(pairwise(ends))
+        ends = np.searchsorted(scored.booking, np.arange(len(scored.compared) + 1))
+        some = np.flatnonzero(np.diff(ends)).tolist()
+        spans = [(int(ends[n]), int(ends[n + 1])) for n in some]
         model = self.index.model
         odds = Odds.of(self.share, len(self.index), model.relatives)
         before = (odds.client + self.rebooking.bits(scored)).tolist()
-        case = _Case(scored, groups(scored, spans, self.index).tolist(), before, odds, self.index, self.constraints)
-        for n, ((lo, hi), compared) in enumerate(zip(spans, scored.compared.tolist(), strict=True)):
-            tokens = persons[n] if persons else ()
-            yield case.decide(lo, hi, tokens, compared) if hi > lo else _nothing(compared)
+        evidence = list(map(Evidence, map(tuple, scored.levels.T.tolist()), map(tuple, scored.bits.T.tolist())))
+        case = _Case(
+            scored, evidence, groups(scored, spans, self.index).tolist(), before, odds, self.index, self.constraints
+        )
+        compared = scored.compared.tolist()
+        found = list(map(_nothing, compared))
+        for n, (lo, hi) in zip(some, spans, strict=True):
+            found[n] = case.decide(lo, hi, persons[n] if persons else (), compared[n])
+        return iter(found)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,6 +150,7 @@ class _Case:
     """A scored batch and what its verdicts depend on."""
 
     scored: Scored
+    evidence: list[Evidence]
     groups: list[int]
     before: list[float]
     odds: Odds
@@ -157,16 +163,12 @@ class _Case:
         barred = {k for k, ref in refs.items() if any((t, ref) in self.constraints.cannot for t in tokens)}
         order = sorted(refs.keys() - barred, key=lambda k: (-self.scored.weight[k], refs[k]))
         model = self.index.model
-        claims = [Claim(_evidence(self.scored, k), self.groups[k], self.before[k]) for k in order]
+        claims = [Claim(self.evidence[k], self.groups[k], self.before[k]) for k in order]
         links = []
         for k, claim, stands in zip(order, claims, standings(claims, self.odds, model.relatives), strict=True):
             must = any((t, refs[k]) in self.constraints.must for t in tokens)
             links.append(_link(claim.evidence, refs[k], stands, model, must))
         return _result(links, model.thresholds.floor, compared, ("cannot_link",) if barred else ())
-
-
-def _evidence(scored: Scored, k: int) -> Evidence:
-    return Evidence(tuple(scored.levels[:, k].tolist()), tuple(scored.bits[:, k].tolist()))
 
 
 def _link(evidence: Evidence, ref: str, standing: Standing, model: Model, must: bool) -> Link:
@@ -176,9 +178,8 @@ def _link(evidence: Evidence, ref: str, standing: Standing, model: Model, must: 
         reasons = ("margin",) if standing.probability >= thresholds.alert else ("probability",)
     if must:
         result, reasons = confirmed(evidence)
-    levels = tuple(
-        FieldLevel(field, _LABELS[f][evidence.levels[f]], round(evidence.bits[f], 3)) for f, field in enumerate(FIELDS)
-    )
+    seen = zip(FIELDS, _LABELS, evidence.levels, evidence.bits, strict=True)
+    levels = tuple([FieldLevel(field, labels[level], round(bits, 3)) for field, labels, level, bits in seen])
     reasons = reasons if must or result is not Verdict.NONE else ()
     return Link(ref, result, evidence.weight, standing.probability, standing.margin, levels, reasons)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Verdict(Enum):
@@ -14,8 +15,7 @@ class Verdict(Enum):
     NONE = "NONE"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLevel:
+class FieldLevel(NamedTuple):
     """What was seen of one field, and its evidence in bits: positive speaks for the same person."""
 
     field: str

@@ -17,10 +17,10 @@ from matcher.fast.jit import part
 LINE = 64
 """Bytes that memory hands out at once."""
 _BYTE, _INT = ir.IntType(8), ir.IntType(32)
+_CGUTILS: Any = cgutils
 _READ, _KEEP, _DATA = _INT(0), _INT(3), _INT(1)
 
 
-@intrinsic
 def _prefetch(_typing: Any, table: Any, row: Any, byte: Any) -> Any:
     """Asks for the cache line at `byte` of a row; a place outside the table is not read and does no harm."""
 
@@ -30,16 +30,19 @@ def _prefetch(_typing: Any, table: Any, row: Any, byte: Any) -> Any:
         offset = builder.add(builder.mul(row, builder.extract_value(held.strides, 0)), byte)
         at = builder.gep(builder.bitcast(held.data, _BYTE.as_pointer()), [offset])
         kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _INT, _INT, _INT])
-        call = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        call = _CGUTILS.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
         builder.call(call, [at, _READ, _KEEP, _DATA])
         return context.get_dummy_value()
 
     return types.void(table, row, byte), code
 
 
+_line: Any = intrinsic(_prefetch)
+
+
 @part
 def fetch(table: Any, row: Any, size: Any) -> None:
     """Asks for the first `size` bytes of a row, which may begin anywhere in a line."""
     for byte in range(0, size, LINE):
-        _prefetch(table, row, byte)
-    _prefetch(table, row, size - 1)
+        _line(table, row, byte)
+    _line(table, row, size - 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import types
 
 from matcher.batch import COLUMNS, DOB_TOKENS, I32, SSN_TOKENS
 from matcher.compare import Compared, Cuts, View
@@ -132,7 +133,7 @@ def _plain(x: Any, y: Any) -> Any:
 @part
 def _dob(a: Any, x: Any, b: Any, y: Any) -> Any:
     m, n = max(x, 0), max(y, 0)
-    same = 0
+    same: Any = 0
     for k in range(DOB_TOKENS):
         same |= np.int64((a[m, k] == b[n, k]) & (a[m, k] != 0)) << k
     level = D_TWO if same & 0b11100 else D_DIFFER
@@ -237,7 +238,14 @@ def fetch_pair(p: Any, j: Any, b: Any, names_b: Any, streets_b: Any, dobs_b: Any
     fetch(streets_b, max(b[y, 5], 0), STREET)
 
 
-@jit
+PAIRS = ("i4[]", "i4[]")
+SIDES = ("i4[,]", "i4[,]", "u8[,]", "u8[,]", "u8[,]", "u8[,]", "u4[,]", "u4[,]", "u4[,]", "u4[,]")
+"""Of `both_sides`."""
+_tuple: Any = types.Tuple
+CUTS = _tuple((types.float64, types.float64, types.int64))
+
+
+@jit(*PAIRS, *SIDES, CUTS, "u1[,]!", "i4[,]!")
 def _compare(
     i: Any, j: Any, a: Any, b: Any, names_a: Any, names_b: Any, streets_a: Any, streets_b: Any, dobs_a: Any,
     dobs_b: Any, ssns_a: Any, ssns_b: Any, cuts: Any, levels: Any, who: Any,

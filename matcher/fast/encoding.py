@@ -24,7 +24,7 @@ from records.identity import Identity
 
 _FACT = {name: n for n, name in enumerate(FACTS)}
 _TEXTS = ("first", "middle", "last", "suffix", "birth_date", "sex", "ssn4", "phone", "street", "city", "zip")
-_EMPTY = np.zeros(0, np.uint64)
+_SLOT_FACTS = np.ascontiguousarray(SLOT_FACTS)
 
 
 @dataclass(slots=True, repr=False)
@@ -205,7 +205,7 @@ class _Batch:
             values += [_bytes(of.get(name, ""), 8) for name in FACTS]
         facts = _words(values, 1).reshape(len(rows), len(FACTS)).copy()
         facts[:, _FACT["street"]] = [hashed[row.street] if row.street >= 0 else 0 for row in rows]
-        found: U32 = block_keys(facts, SLOT_FACTS, SLOT_PASSES, self.by.seeds[PURPOSE["block"]])
+        found: U32 = block_keys(facts, _SLOT_FACTS, SLOT_PASSES, self.by.seeds[PURPOSE["block"]])
         return found
 
 

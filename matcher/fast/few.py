@@ -126,7 +126,9 @@ def _ssns(seeds: Any, digits: Any) -> Any:
     return found
 
 
-@jit
+@jit(
+    "u8[,]", "u1[]", "i8[]", "u8[,]", "u1[]", "i8[]", "u8[,]", "u8[,]", "i8[,]", "u8[]", "b1[]", "u8[]"
+)  # fmt: skip
 def keyed_values(
     names: Any, letters: Any, ends: Any, streets: Any, lane_letters: Any, lane_ends: Any, seeds: Any, words: Any,
     kinds: Any, dates: Any, possible: Any, digits: Any,
@@ -139,7 +141,7 @@ def keyed_values(
     return _filters(names, letters, ends), _filters(streets, lane_letters, lane_ends), hashes, dobs, ssns
 
 
-@jit
+@jit("u8[,]", "i8[,]", "u8[]", "u8[]")
 def block_keys(facts: Any, slot_facts: Any, slot_passes: Any, seeds: Any) -> Any:
     """Blocking keys (rows, SLOTS) of facts (rows, FACTS); see `matcher.encode.Encoder`."""
     rows, known = facts.shape

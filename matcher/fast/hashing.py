@@ -26,7 +26,7 @@ def sip_round(a: Any, b: Any, c: Any, d: Any) -> Any:
     return a, b, _turn(c, 32), d
 
 
-@jit
+@jit("u8[]", "u8[,]", "u8[]!")
 def _siphash(seeds: Any, words: Any, found: Any) -> None:
     length = np.uint64((8 * len(words) & 0xFF) << 56)
     for n in range(words.shape[1]):

@@ -152,7 +152,7 @@ def _distinct(rows: Any) -> Any:
     return kept
 
 
-@jit
+@jit("u8[]", "i8[]", "u8[]", "i8[]", "i8[]", "u4[,]", "i8[]")
 def _gather(
     words: Any, edges: Any, late_words: Any, late_edges: Any, passes: Any, blocks: Any, caps: Any
 ) -> Any:  # fmt: skip

@@ -87,7 +87,7 @@ def _marked(size: Any, prints: Any, groups: Any) -> Any:
     return word
 
 
-@jit
+@jit("u8[,]", "i4[,]", "u4[,]", "u8[,]")
 def _pack(filters: Any, parts: Any, groups: Any, streets: Any) -> Any:
     """Packed names and streets, with the digests and sizes on their own as `View` has them."""
     names, lanes = len(filters), len(streets)
@@ -120,7 +120,11 @@ def view_fast(matrix: I32, tables: Tables) -> Packed:
     """`View.of`, compiled, and packed."""
     held = guarded(tables)
     streets, dobs, ssns = (_readable(t) for t in (held.street_filters, held.dobs, held.ssns))
-    return Packed(matrix, held, *_pack(held.name_filters, held.name_parts, held.name_groups, streets), dobs, ssns)
+    prints, sizes, lane_prints, lane_sizes, names, lanes = _pack(
+        held.name_filters, held.name_parts, held.name_groups, streets
+    )
+    known = len(held.street_filters)
+    return Packed(matrix, held, prints, sizes, lane_prints[:known], lane_sizes[:known], names, lanes, dobs, ssns)
 
 
 def _readable(table: NDArray[Any]) -> NDArray[Any]:
@@ -146,7 +150,7 @@ def bisect(ranked: Any, value: Any) -> Any:
     return lo
 
 
-@jit
+@jit("u8[,]", "u8[]", "i4[]")
 def _same(prints: Any, known: Any, numbers: Any) -> Any:
     found = np.empty(len(prints), np.int32)
     for n in range(len(prints)):

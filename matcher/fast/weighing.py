@@ -14,9 +14,10 @@ from matcher.batch import I32
 from matcher.compare import View
 from matcher.fast.ahead import fetch
 from matcher.fast.comparing import (
-    AHEAD,
     A_STREET,
     ADDRESS,
+    AHEAD,
+    CUTS,
     D_EXACT,
     DOB,
     N_CLOSE,
@@ -26,7 +27,9 @@ from matcher.fast.comparing import (
     N_SIMILAR,
     N_SWAPPED,
     P_EXACT,
+    PAIRS,
     PHONE,
+    SIDES,
     both_sides,
     compare_names,
     compare_rest,
@@ -105,7 +108,18 @@ def _fetch_rarities(row: Any, b: Any, rare: Any, dob_bits: Any) -> None:
     fetch(dob_bits, max(b[row, 3], 0), 8)
 
 
-@jit
+@part
+def _taller(table: Any, room: Any) -> Any:
+    tall = np.empty((room, table.shape[1]), table.dtype)
+    for n in range(len(table)):
+        for k in range(table.shape[1]):
+            tall[n, k] = table[n, k]
+    return tall
+
+
+@jit(
+    *PAIRS, "f8", *SIDES, CUTS, "i4[]", "u1[,]", "f8[,,]", "f8[]", "f8[,]", "f8[,]", "f8[]", "u4[]", "f8[]", "u8[]", "f8[]"
+)  # fmt: skip
 def _weighed(
     i: Any, j: Any, above: Any, a: Any, b: Any, names_a: Any, names_b: Any, streets_a: Any, streets_b: Any, dobs_a: Any,
     dobs_b: Any, ssns_a: Any, ssns_b: Any, cuts: Any, same: Any, classes: Any, worth: Any, variants: Any, rare: Any,
@@ -126,9 +140,7 @@ def _weighed(
             bits[f] = worth[AVERAGE, f, levels[f, 0]]
         for k in range(3):
             f = NAME_FIELDS[k]
-            bits[f] = _name_bits(
-                k, levels[f, 0], a[x, k], who[k, 0], worth, variants, rare, strange, same, classes
-            )
+            bits[f] = _name_bits(k, levels[f, 0], a[x, k], who[k, 0], worth, variants, rare, strange, same, classes)
         _value_bits(y, b, levels, worth, dob_bits, phones, phone_bits, bits)
         if levels[ADDRESS, 0] == A_STREET and worth[BY_VALUE, ADDRESS, A_STREET]:
             _street_bits(y, b, worth, lanes, lane_bits, bits, above)
@@ -146,15 +158,6 @@ def _weighed(
             all_levels[found, f], all_bits[found, f] = levels[f, 0], bits[f]
         found += 1
     return kept[:found], all_levels[:found], all_bits[:found], weights[:found]
-
-
-@part
-def _taller(table: Any, room: Any) -> Any:
-    tall = np.empty((room, table.shape[1]), table.dtype)
-    for n in range(len(table)):
-        for k in range(table.shape[1]):
-            tall[n, k] = table[n, k]
-    return tall
 
 
 def weighed_fast(left: View, i: I32, right: View, j: I32, by: Measures) -> Weighed:

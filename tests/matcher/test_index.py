@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import BookingLinks, Encoder, HeaderMismatch, LinkageKey, RosterIndex, link
-from matcher.blocks import BlockIndex
+from matcher import BookingLinks, EncodedBatch, Encoder, HeaderMismatch, LinkageKey, RosterIndex, link, segment
+from matcher.blocks import BlockIndex, ordered
+from matcher.errors import BadSegment
+from matcher.passes import PASSES
 from tests.matcher.people import ENCODER, MODEL, crowd, person, roster
 
 OTHERS = crowd(60)
@@ -82,6 +85,51 @@ def test_a_reference_cannot_be_added_twice() -> None:
     assert len(link(ENCODER.encode([[person()]]), index)[0].links) == 1
 
 
+@pytest.mark.parametrize("size", [30, segment.LARGE + 3])
+def test_an_index_of_loaded_segments_is_that_of_added_encodings(size: int) -> None:
+    """A large segment has its keys in order; a small one, and every older one, has not."""
+    people = crowd(2 * size)
+    added, loaded = RosterIndex(MODEL), RosterIndex(MODEL)
+    for half in (people[:size], people[size:]):
+        batch, refs = ENCODER.encode([[p] for p in half]), [str(len(added) + n) for n in range(size)]
+        data = batch.to_bytes()
+        assert data.startswith(segment.ORDERED if size >= segment.LARGE else segment.MAGIC)
+        assert np.array_equal(EncodedBatch.from_bytes(data).blocks, batch.blocks)
+        added.add(batch, refs)
+        loaded.load(data, refs)
+    one, other = added.candidates(BOOKED), loaded.candidates(BOOKED)
+    assert (one.booking_rows.tolist(), one.roster_rows.tolist()) == (
+        other.booking_rows.tolist(),
+        other.roster_rows.tolist(),
+    )
+    assert len(one.booking_rows)
+    assert link(BOOKED, added) == link(BOOKED, loaded)
+
+
+def test_a_segment_of_the_layout_without_order_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [[p] for p in crowd(segment.LARGE)]
+    new = ENCODER.encode(people).to_bytes()
+    monkeypatch.setattr(segment, "LARGE", len(people) + 1)
+    old = ENCODER.encode(people).to_bytes()
+    assert (old[:6], new[:6]) == (segment.MAGIC, segment.ORDERED)
+    assert EncodedBatch.from_bytes(new).to_bytes() == EncodedBatch.from_bytes(old).to_bytes() == old
+    joined = EncodedBatch.join([new, old], ENCODER.header)
+    assert joined.to_bytes() == EncodedBatch.concat([EncodedBatch.from_bytes(s) for s in (new, old)]).to_bytes()
+    index, refs = RosterIndex(MODEL), [str(n) for n in range(len(people))]
+    index.load(old, refs)
+    assert link(ENCODER.encode(people[:1]), index)[0].links[0].client == "0"
+
+
+def test_keys_out_of_order_are_refused() -> None:
+    data = ENCODER.encode([[p] for p in crowd(segment.LARGE)]).to_bytes()
+    keys = EncodedBatch.from_bytes(data).blocks[:, : len(PASSES[0].slots)]
+    least = np.unique(keys[keys != 0])[:2]
+    swapped = data.replace(least.astype("<u4").tobytes(), least[::-1].astype("<u4").tobytes(), 1)
+    for damaged, what in ((swapped, "out of order"), (data[:-4] + b"\xff" * 4, "without a place")):
+        with pytest.raises(BadSegment, match=what):
+            RosterIndex(MODEL).load(damaged, [str(n) for n in range(segment.LARGE)])
+
+
 def test_another_epoch_is_refused() -> None:
     later = Encoder(LinkageKey("2027", "test", bytes(range(32))), MODEL)
     with pytest.raises(HeaderMismatch, match="epoch"):
@@ -93,7 +141,7 @@ def test_blocks_over_the_cap_are_skipped_and_counted() -> None:
     cap = MODEL.caps["phone+initial"]
     blocks = BlockIndex(MODEL.caps)
     for row in range(cap + 1):
-        blocks.add(same.blocks, row)
+        blocks.add(ordered(same.blocks), row)
     report = blocks.pairs(same.blocks).report
     phone = next(r for r in report if r.name == "phone+initial")
     assert phone.pairs == 0

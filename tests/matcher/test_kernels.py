@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher import Encoder, RosterIndex, link
+from matcher import EncodedBatch, Encoder, RosterIndex, link
 from matcher.blocks import Passes
 from matcher.compare import Cuts, View, compare
 from matcher.errors import KernelUnavailable
+from matcher.fast import comparing, few, hashing, lookup, packing, weighing
 from matcher.kernels import implementation
 from matcher.passes import PASSES, SLOTS, slot_ranges
 from matcher.score import score
@@ -122,6 +123,26 @@ def test_nobody_is_encoded_and_links_to_nobody(encoder: Encoder, index: RosterIn
     nobody = encoder.encode([])
     assert nobody.to_bytes() == ENCODER.encode([]).to_bytes()
     assert link(nobody, index) == []
+
+
+def test_encodings_that_were_read_are_linked_by_what_is_compiled_already() -> None:
+    """Arrays of a segment are read-only and anywhere in memory: no other code may have to be compiled for them."""
+    rows = [[person(last=name, street=f"{n} Elm St")] for n, name in enumerate(("Smith", "Jones", "Ibarra"))]
+    stored = EncodedBatch.from_bytes(ENCODER.encode(rows).to_bytes())
+    assert not stored.tables.name_filters.flags.writeable
+    index = RosterIndex(MODEL, kernel="fast")
+    index.add(stored, ["a", "b", "c"])
+    assert [r.links[0].client for r in link(stored, index)] == ["a", "b", "c"]
+    assert FAST_ENCODER.encode(rows).to_bytes() == stored.to_bytes()
+    entries = (
+        hashing._siphash,
+        few.keyed_values,
+        few.block_keys,
+        lookup._gather,
+        comparing._compare,
+        weighing._weighed,
+    )
+    assert [len(entry.signatures) for entry in (*entries, packing._pack, packing._same)] == [1] * 8
 
 
 def test_an_unknown_kernel_is_refused() -> None:
