@@ -21,7 +21,7 @@ from consent.vocabulary import Scope
 from records import ClientRef
 from service.consent_history import client_of
 from service.engine import Engine
-from store import consents
+from store import consents, lost_consents
 
 NONE: Mapping[str, Any] = {
     "emancipated_at": None,
@@ -80,9 +80,16 @@ def opt_in(engine: Engine, number: str, *, org: str | None, by: str) -> None:
 def _append(
     conn: Connection, engine: Engine, client: ClientRef, stated: Mapping[str, Any], *, by: str, now: datetime
 ) -> None:
-    name = engine.locator.ref("circumstances", client, str(consents.length(conn, client)))
+    for lost in lost_consents.of_client(conn, client):
+        if lost.consent == _name(engine, client, lost.seq):  # an earlier statement of the same kind
+            lost_consents.recorded_again(conn, client, lost.consent, "recorded")
+    name = _name(engine, client, consents.length(conn, client))
     seq = consents.append(conn, engine.vault, client, {"circumstances": dict(stated)}, ref=name, by=by, now=now)
     engine.audit.append(conn, [leaf(Kind.CONSENT, consent=name, client=client, change="recorded", by=by, seq=seq)], now)
+
+
+def _name(engine: Engine, client: ClientRef, seq: int) -> str:
+    return engine.locator.ref("circumstances", client, str(seq))
 
 
 def _check(stated: Mapping[str, Any]) -> None:

@@ -32,7 +32,7 @@ from records import ClientId, ClientRef
 from service.consent_history import client_numbers, client_of, history_of
 from service.engine import Engine
 from service.offers import retract
-from store import clients, consents, findings
+from store import clients, consents, findings, lost_consents
 
 CHANGES = {Act.REVOKED: "revoked", Act.SUPERSEDED: "superseded", Act.RECORDED: "recorded", Act.CORRECTED: "recorded"}
 
@@ -197,6 +197,7 @@ def _kept(engine: Engine, conn: Connection, client: ClientRef, fresh: Iterable[E
             conn, engine.vault, client, document, ref=name, by=entry.recorded_by, now=entry.recorded_at
         )
         form = engine.locator.ref("consent", entry.record.id)
+        lost_consents.recorded_again(conn, client, form, _change(entry))
         until = _until(engine, entry.record)
         by = entry.recorded_by
         yield leaf(Kind.CONSENT, consent=form, client=client, change=_change(entry), by=by, seq=seq, until=until)

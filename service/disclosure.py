@@ -13,7 +13,7 @@ from alerts.compose import NEEDED
 from alerts.content import AlertKind
 from audit.leaves import Kind, Leaf, leaf
 from config import ClinicSettings
-from consent import NO_CONTEXT, ContextFacts, Decision, DecisionRequest, Verdict
+from consent import NO_CONTEXT, ContextFacts, Decision, DecisionRequest, Verdict, decide
 from consent.facts import Agreement, CustodyRequest
 from consent.vocabulary import AgreementKind, FieldName, MatchTier, Purpose
 from records import StaffMember
@@ -23,7 +23,7 @@ from service.consent_history import on_file
 from service.duty import on_duty
 from service.engine import Engine
 from service.requests import Question, ask, name_of
-from store import consents, findings, reviews, rulebooks
+from store import consents, findings, lost_consents, reviews, rulebooks
 from store.bookings import StoredBooking
 from store.clients import StoredClient
 from store.errors import KeyDestroyed
@@ -106,7 +106,12 @@ def evaluate(
 def consider(
     engine: Engine, conn: Connection, case: Case, recipient: Recipient, at: datetime, *, wish: Wish = ALERTING
 ) -> tuple[Decision, DecisionRequest | None]:
-    """The decision without keeping it: for a question that discloses nothing, whatever its answer."""
+    """The decision without keeping it: for a question that discloses nothing, whatever its answer.
+
+    While a restore has lost what a client said last about consent, the facts are missing and the answer is no.
+    """
+    if lost_consents.any_of(conn, case.client.ref):
+        return decide({}, engine.rulebook), None
     question = Question(
         entry=on_duty(engine, conn, case.client, at).entry,
         booking=case.booking,

@@ -24,6 +24,7 @@ from matcher.kernels import Kernel
 from service import kernel, logs
 from service.feeds import configured, connector
 from service.keys import backup_key, key_provider
+from service.lasting import LastingLog
 from service.log_file import LogFile
 from service.rotation_files import next_master, retire_master
 from service.rules import rulebook_in_force
@@ -165,7 +166,7 @@ def open_engine(
         linkage_key=LinkageKey(epoch, locator.ref("linkage-key", epoch), ring.linkage_root(epoch)),
         model=default_model(),
         rulebook=rulebook_in_force(settings),
-        audit=AuditLog(settings.audit.origin),
+        audit=LastingLog(settings.audit.origin, shelf.database),
         log=log or logs.logger(clock, _log_file(settings)),
         wait=wait or (time.sleep if clock is system_clock else no_wait),
         secrets={name: value for name, value in (environment or {}).items() if name.startswith(SECRET)},

@@ -21,6 +21,6 @@ def may_send(engine: Engine) -> bool:
 
 
 def may_open(conn: Connection) -> bool:
-    """Whether alerts may be opened: not while a revocation may be among the consents that a restore lost."""
+    """Whether alerts may be opened: not while a revocation may be among what a restore lost."""
     fence = fences.standing(conn)
-    return fence is None or fence.lost_consents == 0
+    return fence is None or not fence.shut

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -39,6 +41,21 @@ def begin_anew(settings: Settings, database: Database, ring: KeyRing) -> None:
         if secret is None or shelf.is_of(beside, secret.id):
             raise Refuse("the shelf of this installation is where it should be; nothing was changed")
         shelf.begin(beside, secret.id)
+    finally:
+        beside.close()
+
+
+@contextmanager
+def lying(settings: Settings) -> Iterator[Database | None]:
+    """The shelf as it lies there, whosever it is; None where there is none. Nothing is made."""
+    url = settings.shelf_url()
+    file = make_url(url).database
+    if url.startswith("sqlite") and not (file and Path(file).exists()):
+        yield None
+        return
+    beside = Database(url)
+    try:
+        yield beside
     finally:
         beside.close()
 

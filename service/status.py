@@ -11,7 +11,7 @@ from service.backups.note import latest
 from service.caseload import NO_BIRTH_DATE
 from service.engine import Engine
 from service.pulse import states
-from store import feeds, fences, findings, operation
+from store import feeds, fences, findings, lost_consents, operation
 from store.feeds import FeedStatus
 from store.fences import Fence
 from store.tables import audit_checkpoint, client, outbox, run_claim
@@ -35,6 +35,8 @@ class StatusPage:
     shadow: bool = False
     fence: Fence | None = None
     """Up since a restore: what waits is held until a person lets it go."""
+    shut_clients: int = 0
+    """Clients nobody is told about because a restore lost what they said last about consent."""
     last_cycle_at: datetime | None = None
     checkpoint_at: datetime | None = None
     """When a checkpoint was last published everywhere."""
@@ -48,7 +50,7 @@ def status(engine: Engine) -> StatusPage:
         waiting = select(func.min(outbox.c.next_at)).where(outbox.c.state.in_(("queued", "leased")))
         tally = findings.tally(conn)
         fence = fences.standing(conn)
-        newest = latest(engine)
+        newest, shut = latest(engine), lost_consents.outstanding(conn)[1]
         return StatusPage(
             at=engine.clock(),
             feeds=found,
@@ -61,7 +63,11 @@ def status(engine: Engine) -> StatusPage:
             oldest_waiting=conn.execute(waiting).scalar(),
             audit_size=head.size,
             audit_root=head.root.hex(),
-            healthy=all(f.state in {"ok", "new"} for f in found) and not tally["outbox"].get("dead") and fence is None,
+            healthy=all(f.state in {"ok", "new"} for f in found)
+            and not tally["outbox"].get("dead")
+            and fence is None
+            and not shut,
+            shut_clients=shut,
             shadow=operation.in_shadow(conn),
             fence=fence,
             last_cycle_at=conn.execute(select(func.max(run_claim.c.finished_at))).scalar(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +15,20 @@ INBOX = "inbox"
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """Since when, from a backup of when, and how many consent entries that came after it are lost."""
+    """Since when, from a backup of when, and how many consent entries that came after it are lost.
+
+    `unaccounted` names what is not known to have come back, in codes: a person has to see to it before anything leaves.
+    """
 
     restored_at: datetime
     backup_at: datetime
     lost_consents: int
+    unaccounted: tuple[str, ...] = ()
+
+    @property
+    def shut(self) -> bool:
+        """Whether a revocation may be among what is missing, so that nothing may be opened either."""
+        return bool(self.lost_consents or self.unaccounted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,9 @@ class Held:
 
 def standing(conn: Connection) -> Fence | None:
     row = conn.execute(select(restore_fence).where(restore_fence.c.released_at.is_(None))).first()
-    return None if row is None else Fence(row.restored_at, row.backup_at, row.lost_consents)
+    if row is None:
+        return None
+    return Fence(row.restored_at, row.backup_at, row.lost_consents, tuple(row.unaccounted.split()))
 
 
 def put_up(conn: Connection, fence: Fence) -> None:
@@ -42,6 +54,16 @@ def put_up(conn: Connection, fence: Fence) -> None:
             restored_at=fence.restored_at, backup_at=fence.backup_at, lost_consents=fence.lost_consents
         )
     )
+
+
+def note(conn: Connection, *, lost_consents: int, unaccounted: Iterable[str]) -> None:
+    """What came of the restore, into the fence that stands. A fence that stood when the backup was made had its own reasons."""
+    up = restore_fence.c.released_at.is_(None)
+    known = {
+        code for text in conn.execute(select(restore_fence.c.unaccounted).where(up)).scalars() for code in text.split()
+    }
+    values = {"lost_consents": lost_consents, "unaccounted": " ".join(sorted(known.union(unaccounted)))}
+    conn.execute(update(restore_fence).where(up).values(**values))
 
 
 def take_down(conn: Connection, by: str, now: datetime) -> None:

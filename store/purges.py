@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, exists, insert, select, update
 
 from store.clients import revise
 from store.database import Database, empty_log
@@ -28,8 +28,12 @@ def booking_content(conn: Connection, ref: str) -> None:
 
 
 def client_content(conn: Connection, ref: str, now: datetime) -> None:
-    """What is known of a client. The tombstone keeps a stale roster from bringing them back."""
-    conn.execute(update(client).where(client.c.ref == ref).values(sealed=None, purged_at=now, revision=revise(conn)))
+    """What is known of a client. The tombstone keeps a stale roster from bringing them back, and one that a restored
+    database never knew too.
+    """
+    gone = {"sealed": None, "purged_at": now, "revision": revise(conn)}
+    if conn.execute(update(client).where(client.c.ref == ref).values(**gone)).rowcount == 0:
+        conn.execute(insert(client).values(ref=ref, org="", seen_at=now, pending=False, **gone))
     for table in _sealed_about("client"):
         conn.execute(update(table).where(table.c.client == ref).values(sealed=None))
     _told(conn, select(link.c.ref).where(link.c.client == ref))

@@ -3,6 +3,8 @@
 They lie in a small database of their own, so that no backup of the main one holds them. What is sealed under a key that left the shelf is
 unreadable in every copy ever made of it, with the master key too. Each is wrapped by a secret that lies, itself wrapped by the
 key-encryption key, in the main database: the shelf alone opens nothing, and a rotation of the master key does not touch it.
+
+Beside the keys lie the entries of the audit log that a restore must not undo (`store.acts`): they too outlive the main database.
 """
 
 from __future__ import annotations
@@ -13,7 +15,19 @@ from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, insert, inspect, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    inspect,
+    select,
+)
 
 from config.errors import KeyUnavailable
 from store.columns import UtcDateTime
@@ -32,8 +46,23 @@ shelf_key = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 shelf_of = Table("shelf_of", metadata, Column("secret", String(32), primary_key=True))
+shelf_act = Table(
+    "shelf_act",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("position", BigInteger, nullable=False, index=True),  # in the audit log, when it was written
+    Column("entry", LargeBinary, nullable=False),
+)
+shelf_mark = Table(
+    "shelf_mark",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
 
 DAY, BOOKING = "day/", "booking/"
+COPIED, SEEN = "copied", "seen"
+"""Marks: that this is a copy of the shelf, and how long the audit log was when this shelf was last beside it."""
 _AT_ONCE = 500
 
 
@@ -41,7 +70,7 @@ class Shelf:
     """The shelf of one installation, open. Keys of days are remembered, those of bookings are read when they are needed."""
 
     def __init__(self, database: Database, locator: Locator, wrapping: bytes, random: RandomBytes) -> None:
-        self._database = database
+        self.database = database
         self._locator = locator
         self._wrapping = wrapping
         self._random = random
@@ -66,7 +95,7 @@ class Shelf:
         for held in self._days.values():
             if held.id == key_id:
                 return held
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             row = conn.execute(select(shelf_key).where(shelf_key.c.id == key_id)).one_or_none()
         if row is None:
             return None
@@ -77,14 +106,14 @@ class Shelf:
 
     def days(self) -> dict[date, str]:
         """The names of the days' keys that there are, oldest first."""
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             query = select(shelf_key.c.purpose, shelf_key.c.id).where(shelf_key.c.purpose.startswith(DAY))
             rows = conn.execute(query.order_by(shelf_key.c.purpose)).all()
         return {date.fromisoformat(row.purpose.removeprefix(DAY)): row.id for row in rows}
 
     def bookings(self) -> set[str]:
         """The bookings that have a key of their own."""
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             found = conn.execute(select(shelf_key.c.purpose).where(shelf_key.c.purpose.startswith(BOOKING))).scalars()
             return {purpose.removeprefix(BOOKING) for purpose in found}
 
@@ -99,13 +128,13 @@ class Shelf:
         self._forget([purpose])
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def _of(self, purpose: str, now: datetime) -> DataKey:
         return self._read(purpose) or self._made(purpose, now)
 
     def _read(self, purpose: str) -> DataKey | None:
-        with self._database.read() as conn:
+        with self.database.read() as conn:
             row = conn.execute(select(shelf_key).where(shelf_key.c.purpose == purpose)).one_or_none()
         return None if row is None else unwrap(row.id, row.wrapped, self._wrapping)
 
@@ -114,7 +143,7 @@ class Shelf:
         made = DataKey(self._locator.ref("data-key", purpose, self._random(16).hex()), self._random(32))
         row = {"id": made.id, "purpose": purpose, "wrapped": wrap(made, self._wrapping), "created_at": now}
         try:
-            with self._database.write() as conn:
+            with self.database.write() as conn:
                 conn.execute(insert(shelf_key).values(**row))
         except AlreadyDone:
             theirs = self._read(purpose)
@@ -125,12 +154,12 @@ class Shelf:
 
     def _forget(self, purposes: list[str]) -> int:
         gone = 0
-        with self._database.write() as conn:
+        with self.database.write() as conn:
             for start in range(0, len(purposes), _AT_ONCE):
                 chunk = purposes[start : start + _AT_ONCE]
                 gone += conn.execute(delete(shelf_key).where(shelf_key.c.purpose.in_(chunk))).rowcount
         if gone:
-            empty_log(self._database, ("shelf_key",))
+            empty_log(self.database, ("shelf_key",))
         return gone
 
 
@@ -138,8 +167,8 @@ def begin(database: Database, secret: str) -> None:
     """An empty shelf that belongs to the secret of this name. Keys that lie there for another one are destroyed."""
     with database.write() as conn:
         metadata.create_all(conn)
-        conn.execute(delete(shelf_key))
-        conn.execute(delete(shelf_of))
+        for table in metadata.sorted_tables:
+            conn.execute(delete(table))
         conn.execute(insert(shelf_of).values(secret=secret))
 
 
@@ -152,8 +181,14 @@ def is_of(database: Database, secret: str) -> bool:
 
 
 def require(database: Database, secret: str) -> None:
-    """Raises KeyUnavailable unless it is."""
-    if not is_of(database, secret):
+    """Raises KeyUnavailable unless it is. One of an earlier version gets the tables that it has not."""
+    if is_of(database, secret):
+        with database.read() as conn:
+            whole = all(inspect(conn).has_table(name) for name in metadata.tables)
+        if not whole:
+            with database.write() as conn:
+                metadata.create_all(conn)
+    else:
         raise KeyUnavailable(
             "the shelf of short-lived keys (keys.shelf) is missing or another installation's: bring it back from its own copy, "
             "or begin an empty one with `warmlink keys shelf --new` and lose what is sealed under it"
@@ -161,11 +196,13 @@ def require(database: Database, secret: str) -> None:
 
 
 def copy_to(database: Database, target: Path) -> None:
-    """Copy a shelf on SQLite into an empty file (sqlite3's online backup)."""
+    """Copy a shelf on SQLite into an empty file (sqlite3's online backup). The copy says that it is one."""
     raw = database.engine.raw_connection()
     try:
         with closing(sqlite3.connect(target)) as copy:
             raw.driver_connection.backup(copy)  # type: ignore[union-attr]
+            copy.execute("INSERT OR REPLACE INTO shelf_mark (name, value) VALUES (?, 1)", (COPIED,))
+            copy.commit()
     finally:
         raw.close()
 

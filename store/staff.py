@@ -42,6 +42,11 @@ def everyone(conn: Connection, org: str | None = None) -> dict[StaffId, StaffMem
     return {member.staff: member for member in members}
 
 
+def imported_since(conn: Connection, at: datetime) -> bool:
+    """Whether a directory was taken over after that instant."""
+    return conn.execute(select(staff.c.staff).where(staff.c.updated_at > at)).first() is not None
+
+
 def names(conn: Connection) -> dict[str, str]:
     """Each member's name by id."""
     return {row.staff: str(row.record["name"]) for row in conn.execute(select(staff.c.staff, staff.c.record))}

@@ -502,8 +502,21 @@ restore_fence = Table(
     Column("restored_at", UtcDateTime, nullable=False),
     Column("backup_at", UtcDateTime, nullable=False),
     Column("lost_consents", Integer, nullable=False),  # recorded after the backup: only the provider still has them
+    Column(
+        "unaccounted", String(64), nullable=False, server_default=""
+    ),  # codes of what a person must see to, by blanks
     Column("released_at", UtcDateTime),
     Column("released_by", String(64)),
+)
+
+lost_consent = Table(
+    "lost_consent",
+    metadata,
+    Column("client", REF, primary_key=True),
+    Column("consent", REF, primary_key=True),
+    Column("seq", Integer, nullable=False),  # its place in the client's history
+    Column("change", CODE, nullable=False),  # as the log calls it
+    Column("lost_at", UtcDateTime, nullable=False),  # when it had been recorded
 )
 
 sent_before = Table(

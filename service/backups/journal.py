@@ -15,6 +15,7 @@ from audit.log import stored_entries
 from config import Retry, TellPerson
 from config.durable import write_whole
 from service.engine import Engine
+from store import acts
 
 SUFFIX = ".entries"
 MUCH = 5000
@@ -78,6 +79,7 @@ def ship(engine: Engine) -> int:
             raise JournalBroken(
                 f"the journal has {start} entries and the log {size}: an old database was put in place without `warmlink restore`"
             )
+        acts.beside(engine.shelf.database, size)
         if start == size:
             return 0
         lines = b"".join(each.entry + b"\n" for each in stored_entries(conn, start, size))

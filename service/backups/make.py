@@ -23,7 +23,7 @@ from service.backups.note import SUFFIX, BackupDamaged, BackupNote, listed, note
 from service.backups.sealed import SealedReader, SealedWriter, key_name
 from service.engine import Engine, key_ring
 from service.reports import party
-from store import migrate
+from store import acts, migrate
 from store.keys import KeyRing
 
 
@@ -77,6 +77,7 @@ def prune(engine: Engine) -> int:
         note_path(each.path).unlink()
     covered = min((each.note.log_size for each in known if each not in old), default=0)
     journal.prune(engine.settings.at(engine.settings.backup.journal), covered)
+    acts.forget(engine.shelf.database, covered)
     return len(old)
 
 

@@ -1,7 +1,7 @@
 """Going on from a backup: the rows come back, the log is continued from its journal, and a fence stands until a person lifts it.
 
 The order matters. The fence is in the transaction that brings the rows, so that a restore that was cut off sends nothing.
-Then the log, then what it says was done since, then what the archive still has is read again. Nothing leaves meanwhile.
+Then the log, then what it and the shelf say was done since, then what the archive still has is read again. Nothing leaves meanwhile.
 """
 
 from __future__ import annotations
@@ -12,28 +12,27 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from audit.adopt import adopt
-from audit.leaves import Kind, leaf
+from audit.leaves import Entry, Kind, decode, leaf
 from audit.log import AuditLog
 from audit.verify import verify_database
 from config import KeyUnavailable, Refuse, Settings, WarmlinkError
-from service import feed_commands
+from service import feed_commands, shelving
 from service.backups import journal, rows
 from service.backups.make import lines
 from service.backups.note import BackupDamaged, BackupNote, read_note, require_unaltered
 from service.backups.sealed import key_name
-from service.backups.since import Since, repeat, settle_again
+from service.backups.since import SHELF, Since, repeat, settle_again
 from service.engine import Clock, Engine, open_engine
 from service.keys import checkpoint_keys, key_provider
 from service.reports import party
-from store import fences, migrate, purges
+from store import acts, fences, lost_consents, migrate, purges, vaults
 from store.database import Database, make_private, sqlite_url
 from store.envelope import RandomBytes
 from store.fences import Fence
 from store.keys import KeyRing
-from store.tables import restore_fence
 
 
 class NotEmpty(Refuse):
@@ -49,6 +48,8 @@ class Restored:
     log_size: int
     adopted: int
     """Entries of the audit log that the journal gave back."""
+    from_the_shelf: int
+    """Entries that were written later, known from the shelf, and stated again."""
     since: Since
     read_again: int = 0
     unread: list[str] = field(default_factory=list)
@@ -110,22 +111,35 @@ class Restorer:
             raise BackupDamaged(f"{self.backup.name} does not hold the rows that its manifest lists")
         migrate.upgrade(database)
         with database.write() as conn:
-            done = self._continue(conn, note, sum(counts.values()), now)
+            done = self._continue(conn, ring, note, sum(counts.values()), now)
         purges.sweep(database)
         done.verified = self._verified(database)
         return done
 
-    def _continue(self, conn: Connection, note: BackupNote, count: int, now: datetime) -> Restored:
-        head = AuditLog(note.origin).head(conn)
+    def _continue(self, conn: Connection, ring: KeyRing, note: BackupNote, count: int, now: datetime) -> Restored:
+        log = AuditLog(note.origin)
+        head = log.head(conn)
         if (head.size, head.root.hex()) != (note.log_size, note.log_root):
             raise BackupDamaged(f"the log of {self.backup.name} does not end as its manifest says")
         kept = journal.entries(self.settings.at(self.settings.backup.journal), note.log_size)
         after = adopt(conn, kept, self._published(note.log_size), checkpoint_keys(self.settings), now)
-        since = repeat(conn, after)
-        up = restore_fence.c.released_at.is_(None)
-        conn.execute(update(restore_fence).where(up).values(lost_consents=since.lost_consents))
+        size = head.size + len(after)
+        last, complete = self._from_the_shelf(conn, ring, size)
+        since = repeat(conn, (*after, *last))
+        if not complete:
+            since.unaccounted.add(SHELF)
+        log.append(conn, [entry.leaf for entry in last], now)
+        fences.note(conn, lost_consents=lost_consents.outstanding(conn)[0], unaccounted=since.unaccounted)
         fences.hold(conn)
-        return Restored(note, count, head.size + len(after), len(after), since)
+        return Restored(note, count, size + len(last), len(after), len(last), since)
+
+    def _from_the_shelf(self, conn: Connection, ring: KeyRing, size: int) -> tuple[list[Entry], bool]:
+        """Entries that were written after the journal's last file and must not be undone, and whether that is all of them."""
+        secret = vaults.shelf_secret(conn, ring)
+        with shelving.lying(self.settings) as shelf:
+            if shelf is None or secret is None or not acts.kept(shelf, secret.id):
+                return [], False
+            return [decode(entry) for entry in acts.since(shelf, size)], acts.complete(shelf, size)
 
     def _published(self, size: int) -> list[str]:
         """Checkpoints as the folder outside the database keeps them: those beyond `size`, and the last before."""

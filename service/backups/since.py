@@ -1,5 +1,7 @@
 """What the log says happened after a backup was made, done again to the rows that came back with it.
 
+The entries come from the journal, and those that were written after its last file from the shelf (`store.acts`).
+
 Nothing that was sealed, purged or destroyed rises again; a key that was revoked stays revoked; a refused match stays
 refused; what was sent is known. What the log does not hold (the words of a consent, a public key) is counted as lost.
 """
@@ -9,18 +11,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from alerts import answers, enrolment
 from audit.leaves import Entry, Kind
-from records import AlertRef, BookingRef, EventKind, Op
+from records import AlertRef, BookingRef, ClientRef, EventKind, Op
 from service.engine import Engine
+from service.lasting import BY_AGE
 from service.notices import NOTICES
 from service.offers import queue_retraction, retraction_of
-from store import bookings, feeds, fences, findings, holds, purges, reviews, vaults
+from store import (
+    accounts,
+    bookings,
+    feed_tokens,
+    feeds,
+    fences,
+    findings,
+    holds,
+    lost_consents,
+    purges,
+    reviews,
+    vaults,
+)
 from store.holds import LegalHold
+from store.lost_consents import LostConsent
 from store.tables import acknowledgement, alert, link
 
 
@@ -33,6 +50,12 @@ class Since:
     lost_consents: int = 0
     lost_keys: set[str] = field(default_factory=set)
     """Staff who enrolled a key that is gone."""
+    lost_feeds: set[str] = field(default_factory=set)
+    """Feeds whose sender was given a token that is gone, or had one taken away."""
+    shut_accounts: set[str] = field(default_factory=set)
+    """Logins whose account was changed since: a password, a factor, a passkey or the account itself may have been taken away."""
+    unaccounted: set[str] = field(default_factory=set)
+    """What is not known to have come back, in codes: STAFF, SHELF."""
     deliveries: list[tuple[str, str]] = field(default_factory=list)
     """(feed, delivery) that were taken in, in order: to be read again from the archive."""
     settled: list[tuple[str, str, str, datetime]] = field(default_factory=list)
@@ -41,6 +64,12 @@ class Since:
     """(alert, reason, whether its reader was told, at)."""
     roots: int = 0
     """Rotations of the master key: the backup is sealed under an earlier one."""
+
+
+STAFF, SHELF = "staff", "shelf"
+"""The staff directory was imported since, or what was revoked last is on no shelf: a person has to see to it."""
+_NO_DOOR = frozenset({"created", "language", "failures", "locked-until", "api-token.made", "api-token.revoked"})
+"""Changes of an account that took nothing away from anybody. Tokens of scripts are in no backup."""
 
 
 def repeat(conn: Connection, after: Iterable[Entry]) -> Since:
@@ -85,6 +114,8 @@ def _booking_event(conn: Connection, found: Since, said: Facts, at: datetime) ->
 def _purge(conn: Connection, found: Since, said: Facts, at: datetime) -> None:
     if "booking" in said:
         purges.booking_content(conn, said["booking"])
+        if said["purge_reason"] not in BY_AGE:  # also where it is known to the archive alone
+            bookings.destroy(conn, BookingRef(said["booking"]), "sealed", at)
     elif said["subject_kind"] == "client" and "client" in said:
         purges.client_content(conn, said["client"], at)
     found.destroyed += 1
@@ -99,11 +130,28 @@ def _key_change(conn: Connection, found: Since, said: Facts, at: datetime) -> No
             enrolment.revoke(conn, said["kid"], now=at)
         case "staff", "recorded":
             found.lost_keys.add(str(said.get("staff", "")))
+        case "feed", _:  # none that the backup knows may push again; what was made since is gone anyway
+            feed_tokens.end(conn, said["feed"], at, at)
+            found.lost_feeds.add(said["feed"])
         case "master", "rotated":
             found.roots += 1
 
 
-def _consent(_conn: Connection, found: Since, _said: Facts, _at: datetime) -> None:
+def _config_change(conn: Connection, found: Since, said: Facts, at: datetime) -> None:
+    settings = set(said.get("settings", ()))
+    if STAFF in settings:
+        found.unaccounted.add(STAFF)
+    if {each.removeprefix("account.") for each in settings if each.startswith("account.")} - _NO_DOOR:
+        for known in accounts.everyone(conn):
+            if sha256(known.id.encode()).hexdigest() == said["config_hash"]:
+                accounts.change(conn, known.id, disabled_at=at)
+                found.shut_accounts.add(known.login)
+
+
+def _consent(conn: Connection, found: Since, said: Facts, at: datetime) -> None:
+    """Its words are gone: until the provider's are recorded again, nothing is told about this client."""
+    client, seq = ClientRef(said["client"]), int(said.get("seq", 0))
+    lost_consents.add(conn, [LostConsent(client, said["consent"], seq, said["change"], at)])
     found.lost_consents += 1
 
 
@@ -157,6 +205,7 @@ _DOING: Mapping[Kind, Callable[[Connection, Since, Facts, datetime], None]] = {
     Kind.BOOKING_EVENT: _booking_event,
     Kind.PURGE: _purge,
     Kind.KEY_CHANGE: _key_change,
+    Kind.CONFIG_CHANGE: _config_change,
     Kind.CONSENT: _consent,
     Kind.DELIVERY: _delivery,
     Kind.PULL: _pull,

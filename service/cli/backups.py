@@ -103,11 +103,15 @@ def _plain(done: Restored) -> dict[str, object]:
         "rows": done.rows,
         "log_entries": done.log_size,
         "from_the_journal": done.adopted,
+        "from_the_shelf": done.from_the_shelf,
         "log_verifies": done.verified,
         "sent_since": since.sent,
         "destroyed_since": since.destroyed,
         "lost_consents": since.lost_consents,
         "lost_keys": sorted(since.lost_keys),
+        "lost_feed_tokens": sorted(since.lost_feeds),
+        "shut_accounts": sorted(since.shut_accounts),
+        "unaccounted": sorted(since.unaccounted),
         "read_again": done.read_again,
         "unread": done.unread,
     }
@@ -119,11 +123,21 @@ def _print(done: Restored, zone: ZoneInfo, *, rehearsal: bool) -> None:
         f"[bold]{'The backup is whole' if rehearsal else 'Restored'}[/]: made {when(done.note.made_at, zone)}, {done.rows} rows."
     )
     verdict = "verifies" if done.verified else "[red]does not verify[/]"
-    out.print(f"The audit log {verdict}: {done.log_size} entries, {done.adopted} of them from the journal.")
+    out.print(
+        f"The audit log {verdict}: {done.log_size} entries, {done.adopted} of them from the journal, {done.from_the_shelf} from the shelf."
+    )
     out.print(f"Since then: {since.sent} deliveries known as sent, {since.destroyed} destructions done again.")
     if since.lost_consents:
         out.print(
             f"[red]{since.lost_consents} consent entries are lost:[/] import them again before anything is let go."
+        )
+    for code in sorted(since.unaccounted):
+        out.print(f"[red]Not known to have come back:[/] {releasing.TO_DO[code]}", soft_wrap=True)
+    if since.lost_feeds:
+        out.print(f"[yellow]Feeds that need a new token:[/] {', '.join(sorted(since.lost_feeds))}")
+    if since.shut_accounts:
+        out.print(
+            f"[yellow]Accounts changed since, shut until an administrator looks:[/] {', '.join(sorted(since.shut_accounts))}"
         )
     if since.lost_keys:
         out.print(f"[yellow]Keys to enrol again:[/] {', '.join(sorted(since.lost_keys))}")
@@ -143,6 +157,9 @@ def fence(
     consents_are_back: Annotated[
         bool, typer.Option("--consents-are-back", help="The provider's consents were imported again since the restore.")
     ] = False,
+    confirm: Annotated[
+        list[str] | None, typer.Option("--confirm", metavar="CODE", help="This was seen to: staff, shelf.")
+    ] = None,
     withhold: Annotated[
         list[str] | None, typer.Option("--withhold", metavar="ALERT", help="Do not send this one.")
     ] = None,
@@ -156,7 +173,11 @@ def fence(
         zone = ZoneInfo(engine.settings.zone)
         if release:
             count = releasing.release(
-                engine, by or os_user(), consents_are_back=consents_are_back, withhold=withhold or ()
+                engine,
+                by or os_user(),
+                consents_are_back=consents_are_back,
+                confirmed=confirm or (),
+                withhold=withhold or (),
             )
             out.print(f"{count} entries are queued again; they go out with the next cycle.")
             return
@@ -165,10 +186,15 @@ def fence(
         print_json(found)
         return
     out.print(f"Restored {when(found.fence.restored_at, zone)} from a backup of {when(found.fence.backup_at, zone)}.")
-    if found.fence.lost_consents:
+    if found.lost_consents:
         out.print(
-            f"[red]{found.fence.lost_consents} consent entries that came after the backup are lost.[/] Alerts cannot be opened."
+            f"[red]{found.lost_consents} consent entries of {found.of_clients} clients, recorded after the backup, are lost.[/]"
+            " Nothing is told about these clients."
         )
+    for code in found.unaccounted:
+        out.print(f"[red]{code}:[/] {releasing.TO_DO.get(code, code)}", soft_wrap=True)
+    if found.fence.shut:
+        out.print("Alerts cannot be opened before the fence is taken down.")
     rows = table("channel", "#held", "#sent before, by the log", "oldest")
     for each in found.held:
         rows.add_row(each.channel, str(each.count), str(each.sent), when(each.oldest, zone))

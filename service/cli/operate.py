@@ -147,6 +147,8 @@ def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
     if page.fence is not None:
         since = when(page.fence.restored_at, zone)
         out.print(f"[red]Restored {since}: what waits to be sent is held. See `warmlink fence`.[/]\n")
+    if page.shut_clients:
+        out.print(f"[red]{page.shut_clients} clients are shut: a restore lost their consents. Import them again.[/]\n")
     rows = table("feed", "state", "last success", "#quarantined", "last fault")
     for feed in page.feeds:
         colour = {"ok": "green", "new": "white"}.get(feed.state, "red")

@@ -62,6 +62,9 @@ def outbox(engine: Engine, page: StatusPage, now: datetime) -> Iterator[Finding]
         with engine.database.read() as conn:
             count = sum(each.count for each in fences.held(conn))
         found.append(fault("outbox", f"{count} entries are held since a restore", "warmlink fence"))
+    if page.shut_clients:
+        words = f"nothing is told about {page.shut_clients} clients: a restore lost their consents"
+        found.append(fault("outbox", words, "import them again from the provider: docs/runbook.md"))
     yield from found
     if not found:
         yield well("outbox", "nothing waits too long" + ("; in shadow nothing leaves" if page.shadow else ""))

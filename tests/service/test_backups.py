@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,27 @@ from sqlalchemy import make_url, select, text
 
 from alerts.demo_sink import MaildirSink
 from audit.errors import LogBroken
-from audit.leaves import Kind
+from audit.leaves import Kind, leaf
 from config import KeyUnavailable, load
-from service import reading, rotation
+from consent.vocabulary import Scope
+from console import people
+from console.rights import Role
+from service import circumstances, reading, registry, rotation
+from service import feed_tokens as tokens_of_feeds
 from service.backups import latest, listed, release
-from service.backups.journal import JournalBroken, segments, ship
+from service.backups.journal import JournalBroken, end, segments, ship
 from service.backups.make import lines, make, read_back
 from service.backups.note import BackupDamaged, note_path
 from service.backups.restore import NotEmpty, Restored, Restorer
 from service.backups.rows import copied
+from service.caseload import load_index
+from service.cycle import Cycle, CycleReport
 from service.engine import key_ring
 from service.held import purge_client
+from service.screening import Screener
 from service.setup import CONFIG_NAME
 from service.status import status
-from store import fences
+from store import accounts, acts, feed_tokens, fences
 from store import tables as t
 from store.database import Database
 from tests.service.installation import (
@@ -35,8 +43,11 @@ from tests.service.installation import (
     CLIENTS,
     CORISANDE,
     DEMETRIO,
+    ORG,
+    STAFF,
     Clock,
     Installation,
+    consent,
     facts_of,
     opened,
     revoked,
@@ -366,7 +377,7 @@ def test_a_revocation_that_is_lost_shuts_everything_until_it_is_back(site: Insta
         with pytest.raises(release.ConsentsMissing):
             release.release(again.engine, "operator")
         again.consents(revoked(AVELINE, again.clock()))
-        release.release(again.engine, "operator", consents_are_back=True)
+        release.release(again.engine, "operator")
         again.cycle()
         with pytest.raises(reading.NotAvailable):
             reading.open_alert(again.engine, alert["ref"], key)
@@ -389,6 +400,192 @@ def test_a_restore_that_is_cut_off_sends_nothing(sqlite_site: Installation) -> N
     database.close()
     assert fence is not None
     assert fence.lost_consents
+
+
+# --- what was taken away after the journal's last file is known from the shelf ---
+
+
+def killed_before_the_journal(site: Installation) -> None:
+    """What happened last is in no file of the journal and in no checkpoint."""
+    shipped = end(site.home / "journal")
+    with site.engine.database.read() as conn:
+        assert site.engine.audit.head(conn).size > shipped
+
+
+def test_a_consent_that_was_revoked_last_does_not_come_back_to_life(site: Installation) -> None:
+    backup = backed_up(site)
+    site.consents(revoked(AVELINE, site.clock()))
+    killed_before_the_journal(site)
+    with restored(site, backup) as (again, done):
+        assert (done.from_the_shelf, done.since.lost_consents, done.since.unaccounted) == (1, 1, set())
+        assert again.verified().good
+        again.bookings(AVELINE.booked("B-1"), CORISANDE.booked("B-3"))
+        again.cycle()
+        with pytest.raises(release.ConsentsMissing, match="1 consent entries of 1 clients"):
+            release.release(again.engine, "operator")
+        release.release(again.engine, "careless", consents_are_back=True)
+        again.cycle()
+        assert told(again) == {again.client(CORISANDE)}, "whoever says they are back is not believed"
+        assert not status(again.engine).healthy
+        again.consents(consent(AVELINE, expires_at="2027-05-20"))  # a file from before the revocation
+        again.cycle()
+        assert told(again) == {again.client(CORISANDE)}
+        again.consents(revoked(AVELINE, again.clock()))
+        again.clock.forward(minutes=1)
+        again.consents(consent(AVELINE, id="signed-anew"))
+        again.cycle()
+        assert told(again) == {again.client(CORISANDE), again.client(AVELINE)}, "and a new form counts again"
+        assert status(again.engine).shut_clients == 0
+
+
+def test_a_restriction_that_was_recorded_last_is_not_forgotten(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    backup = backed_up(site)
+    circumstances.opt_out(site.engine, AVELINE.number, Scope.ALERTS, org=ORG, by="privacy-office")
+    killed_before_the_journal(site)
+    with restored(site, backup) as (again, _):
+        release.release(again.engine, "careless", consents_are_back=True)
+        again.bookings(AVELINE.booked("B-1"))
+        again.cycle()
+        assert told(again) == set()
+        circumstances.opt_out(again.engine, AVELINE.number, Scope.ALERTS, org=ORG, by="privacy-office")
+        assert status(again.engine).shut_clients == 0
+        again.cycle()
+        assert told(again) == set()
+
+
+def test_nobody_who_was_purged_or_sealed_last_rises_again(site: Installation) -> None:
+    """A client who came after the backup and was purged, and bookings of before and after it that a court sealed."""
+    site.bookings(AVELINE.booked("B-1"))
+    site.cycle()
+    backup = backed_up(site)
+    late = replace(DEMETRIO, number="CN9", first="Leontine", ssn4="7719")
+    site.roster((*CLIENTS, late), name="new-roster.csv")
+    site.bookings(BARNABY.booked("B-2"), late.booked("B-9"), name="second.csv")
+    site.cycle()
+    purge_client(site.engine, site.client(late), "client_request", "privacy-office")
+    site.bookings(AVELINE.booked("B-1", "S"), BARNABY.booked("B-2", "S"), name="sealed.csv")
+    last_breath(site)
+    killed_before_the_journal(site)
+    with restored(site, backup) as (again, done):
+        assert done.from_the_shelf >= 4
+        again.roster((*CLIENTS, late), name="stale-roster.csv")
+        again.bookings(AVELINE.booked("B-1"), BARNABY.booked("B-2"), late.booked("B-9"), name="stale.csv")
+        release.release(again.engine, "operator")
+        again.cycle()
+        (row,) = again.rows(t.client, ref=again.client(late))
+        assert (row["sealed"], row["purged_at"] is None) == (None, False)
+        for number in ("B-1", "B-2", "B-9"):
+            (row,) = again.rows(t.booking, ref=again.booking(number))
+            assert (row["state"], row["sealed"]) == ("sealed", None)
+        assert {row["kind"] for row in again.rows(t.alert) if row["state"] == "delivered"} <= {"retraction"}
+
+
+def test_accounts_and_tokens_that_were_taken_away_stay_away(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    for login in ("gone@river.example.org", "stays@river.example.org"):
+        people.add_account(site.engine, login, [Role.OPERATOR], "hash", by="terminal")
+    with site.engine.database.write() as conn:
+        feed_tokens.add(conn, "jail", "0" * 64, site.clock())
+    backup = backed_up(site)
+    with site.engine.database.write() as conn:
+        gone = accounts.by_login(conn, "gone@river.example.org")
+        assert gone is not None
+        accounts.change(conn, gone.id, disabled_at=site.clock())
+        stated = people.changed_leaf("admin", gone.id, "disabled_at")
+        site.engine.audit.append(conn, [stated], site.clock())
+    assert tokens_of_feeds.revoke(site.engine, "jail") == 1
+    registry.import_staff(site.engine, STAFF[:1])
+    killed_before_the_journal(site)
+    with restored(site, backup) as (again, done):
+        assert done.since.shut_accounts == {"gone@river.example.org"}
+        assert done.since.lost_feeds == {"jail"}
+        with again.engine.database.read() as conn:
+            assert {a.login for a in accounts.everyone(conn) if a.disabled_at is None} == {"stays@river.example.org"}
+            assert feed_tokens.standing(conn, "jail", again.clock()) == []
+        with pytest.raises(release.Unaccounted, match="staff directory"):
+            release.release(again.engine, "operator")
+        again.clock.forward(minutes=1)
+        registry.import_staff(again.engine, STAFF[:1])
+        release.release(again.engine, "operator")
+
+
+@pytest.mark.parametrize("shelf", ["begun anew", "last night's copy"])
+def test_without_the_shelf_of_the_last_hour_everything_is_shut_until_a_person_says_otherwise(
+    sqlite_site: Installation, tmp_path: Path, shelf: str
+) -> None:
+    site = sqlite_site
+    site.bookings(AVELINE.booked("B-1"))
+    site.cycle()
+    backup = backed_up(site)
+    assert warmlink("keys", "shelf", "--copy", str(tmp_path / "copy.db"), home=site.home).returncode == 0
+    site.consents(revoked(AVELINE, site.clock()))
+    alert, keys = site.alert_of("B-1", AVELINE), site.home / "keys"
+    emptied(site)
+    (keys / "shelf.db").unlink()
+    for left in keys.glob("shelf.db-*"):
+        left.unlink()
+    if shelf == "begun anew":
+        with pytest.raises(KeyUnavailable):
+            restorer(site, backup).restore("operator")
+        assert warmlink("keys", "shelf", "--new", home=site.home).returncode == 0
+        emptied(site)
+    else:
+        shutil.copyfile(tmp_path / "copy.db", keys / "shelf.db")
+    site.clock.forward(hours=1)
+    done = restorer(site, backup).restore("operator")
+    assert done.since.unaccounted == {"shelf"}
+    with opened(site.home, site.clock) as again:
+        with pytest.raises(reading.NotAvailable):
+            reading.open_alert(again.engine, alert["ref"], site.private[alert["recipient"]])
+        with pytest.raises(release.Unaccounted, match="providers for their revocations"):
+            release.release(again.engine, "operator", consents_are_back=True)
+        assert again.cycle().sent.delivered == {}
+        said = warmlink("fence", home=site.home).stdout
+        assert "the shelf is not the one" in " ".join(said.split())
+        again.consents(revoked(AVELINE, again.clock()))
+        release.release(again.engine, "operator", confirmed=["shelf"])
+        with pytest.raises(reading.NotAvailable):
+            reading.open_alert(again.engine, alert["ref"], site.private[alert["recipient"]])
+
+
+def test_a_transaction_that_failed_errs_on_the_side_of_silence(sqlite_site: Installation) -> None:
+    """The shelf was told first. What it says too much shuts a client; it opens none."""
+    site = sqlite_site
+    backup = backed_up(site)
+
+    def and_then_fail() -> None:
+        with site.engine.database.write() as conn:
+            named = site.engine.locator.ref("consent", "form-CN1")
+            said = leaf(Kind.CONSENT, consent=named, client=site.client(AVELINE), change="revoked", seq=1)
+            site.engine.audit.append(conn, [said], site.clock())
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        and_then_fail()
+    with restored(site, backup) as (_, done):
+        assert done.since.lost_consents == 1
+
+
+def test_what_every_kept_backup_knows_leaves_the_shelf(sqlite_site: Installation) -> None:
+    site = sqlite_site
+    site.consents(revoked(AVELINE, site.clock()))
+    assert acts.since(site.engine.shelf.database, 0)
+    backed_up(site)
+    assert acts.since(site.engine.shelf.database, 0) == []
+
+
+def told(site: Installation) -> set[str]:
+    """The clients that anybody was told about."""
+    links = {row["ref"]: row["client"] for row in site.rows(t.link)}
+    return {links[row["link"]] for row in site.rows(t.alert) if row["state"] in {"delivered", "opened"}}
+
+
+def last_breath(site: Installation) -> None:
+    """A cycle that is killed before its journal is written."""
+    cycle = Cycle(site.engine)
+    screener = Screener.open(site.engine, load_index(site.engine))
+    cycle._feeds("bookings", lambda feed, pull: cycle._take_bookings(screener, feed, pull), CycleReport(site.clock()))
 
 
 # --- a drill ---
@@ -472,7 +669,7 @@ def test_without_the_shelf_everything_comes_back_but_bookings_of_before(
         assert again.count(t.audit_leaf) > log
         assert again.count(t.client) == again.count(t.consent_record) == len(CLIENTS)
         assert rotation.status(again.engine).unreadable == 1
-        release.release(again.engine, "operator")
+        release.release(again.engine, "operator", confirmed=["shelf"])
         again.bookings(AVELINE.booked("B-1"), BARNABY.booked("B-2"), name="again.csv")
         assert again.cycle().tally.alerts == 1  # of B-2; B-1 says nothing new, and was told before
         again.bookings(AVELINE.booked("B-1", "R", release_at="2026-10-06T07:00:00-04:00"), name="released.csv")
