@@ -24,14 +24,12 @@ from service.intake import Intake, delivery_ref
 from service.logs import error_code
 from service.measures.closing import daily as daily_closing
 from service.newcomers import look_back
+from service.progress import Progress, silent
 from service.reconsider import Reconsidered, reconsider
 from service.retention import daily
 from service.screening import Screener, Tally
 from service.spool import SealedSpool
 from store import feeds, operation
-
-Progress = Callable[[str, str], None]
-"""Told what is being worked on: a stage and a feed. Never a person."""
 
 Take = Callable[[FeedSettings, Pull], None]
 
@@ -45,10 +43,6 @@ def even_out(engine: Engine, feed: FeedSettings, begun: datetime) -> None:
     if step := timedelta(milliseconds=feed.answer_step_ms):
         spent = (engine.clock() - begun) % step
         engine.wait((step - spent).total_seconds())
-
-
-def silent(_stage: str, _feed: str) -> None:
-    """Nobody watches."""
 
 
 @dataclass(slots=True)
@@ -78,13 +72,15 @@ class Cycle:
 
     engine: Engine
     progress: Progress = silent
+    within: Progress = silent
+    """Told of the parts of a delivery: matching its bookings, and deciding about them."""
 
     def run(self) -> CycleReport:
         report = CycleReport(self.engine.clock())
         in_force.note(self.engine)
         self._feeds("roster", lambda feed, pull: self._take_roster(feed, pull, report), report)
         self.progress("index", "")
-        screener = Screener.open(self.engine, load_index(self.engine))
+        screener = Screener.open(self.engine, load_index(self.engine), self.within)
         report.clients, report.tally = len(screener.index), screener.tally
         report.looked_back = look_back(screener)
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)

@@ -16,6 +16,7 @@ from service.changes import Meaning
 from service.engine import Engine
 from service.intake import DeliveryCounts, Intake
 from service.persons import constraints, person_numbers
+from service.progress import Progress, silent
 from service.recording import Recorder
 from service.sequence import Contents, Fresh, Sorter, number_of, series_of
 from service.snapshots import Snapshot
@@ -59,11 +60,12 @@ class Screener:
     constraints: Constraints
     ended: list[BookingRef] = field(default_factory=list)
     """Bookings that a delivery of this cycle cancelled or sealed, or told of again: their keys and archived deliveries go."""
+    within: Progress = silent
 
     @classmethod
-    def open(cls, engine: Engine, index: RosterIndex) -> Screener:
+    def open(cls, engine: Engine, index: RosterIndex, within: Progress = silent) -> Screener:
         with engine.database.read() as conn:
-            return cls(engine, index, staff.everyone(conn), Tally(), constraints(conn))
+            return cls(engine, index, staff.everyone(conn), Tally(), constraints(conn), within=within)
 
     def take(self, pull: Pull, intake: Intake, mapping: Mapping) -> None:
         """Record every new event of a delivery, then close it. Killed anywhere, it goes on where it stopped.
@@ -90,7 +92,10 @@ class Screener:
         with self.engine.database.read() as conn:
             before = sources.history(conn, names)
         fresh = sorter.fresh(events, before)
-        for one, encoding, found in self.linked(fresh):
+        self.within("match", intake.feed)
+        linked = list(self.linked(fresh))
+        self.within("decide", intake.feed)
+        for one, encoding, found in linked:
             self._record(Recorder(self, intake, meaning, one, encoding, found))
         return len(fresh)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 from config import ConfigError, TelemetrySettings
-from service.cycle import Cycle, CycleReport, Progress, silent
+from service.cycle import Cycle, CycleReport
 from service.engine import Engine
+from service.progress import Progress, silent
 
 ALLOWED = frozenset(
     [
@@ -32,6 +34,8 @@ ALLOWED = frozenset(
     ]
 )
 """Attributes that a span may have. A new one is a decision, made here and not at the call."""
+_PATIENCE = 5
+"""Seconds for a collector to take spans; a cycle waits for none of them."""
 STAGES: Mapping[str, str] = {
     "roster": "feed.roster",
     "index": "match.index",
@@ -40,27 +44,43 @@ STAGES: Mapping[str, str] = {
     "follow up": "deliver.follow_up",
     "send": "deliver",
     "retention": "retention",
+    "measures": "measures.close",
     "checkpoint": "audit.checkpoint",
+    "match": "match.link",
+    "decide": "decide.record",
 }
-"""What a cycle says that it works on, as spans are called. Matching and deciding about a delivery are in its feed's span."""
+"""What a cycle says that it works on, as spans are called."""
 
 
 @dataclass(slots=True)
 class Spans:
-    """One cycle's spans: each stage ends when the next begins."""
+    """One cycle's spans: each stage ends when the next begins, and so does each part of a stage below it."""
 
     tracer: Any
     _open: list[Any] = field(default_factory=list)
 
     def stage(self, stage: str, feed: str) -> None:
         """To be handed to a cycle as its progress."""
-        self.end()
-        self._open.append(
-            self.tracer.start_span(STAGES.get(stage, "other"), attributes=allowed({"feed": feed} if feed else {}))
-        )
+        self._end_down_to(0)
+        self._begin(stage, feed)
+
+    def part(self, stage: str, feed: str) -> None:
+        """To be handed to it for the parts of a delivery: matching one lot of bookings, then deciding about them."""
+        self._end_down_to(1)
+        self._begin(stage, feed)
 
     def end(self) -> None:
-        while self._open:
+        self._end_down_to(0)
+
+    def _begin(self, stage: str, feed: str) -> None:
+        from opentelemetry.trace import set_span_in_context
+
+        above = set_span_in_context(self._open[-1]) if self._open else None
+        said = allowed({"feed": feed} if feed else {})
+        self._open.append(self.tracer.start_span(STAGES.get(stage, "other"), context=above, attributes=said))
+
+    def _end_down_to(self, depth: int) -> None:
+        while len(self._open) > depth:
             self._open.pop().end()
 
 
@@ -91,7 +111,7 @@ def traced_cycle(engine: Engine, tracer: Any | None, progress: Progress = silent
 
     with use_span(root, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:
-            report = Cycle(engine, both).run()
+            report = Cycle(engine, both, spans.part).run()
         except BaseException as fault:
             root.set_status(Status(StatusCode.ERROR, type(fault).__name__))
             raise
@@ -134,8 +154,9 @@ def tracing(settings: TelemetrySettings) -> Iterator[Any | None]:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as fault:
         raise ConfigError("telemetry.endpoint needs the extra: pip install warmlink[otel]") from fault
-    provider = TracerProvider(resource=Resource({"service.name": "warmlink"}), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint)))
+    resource = Resource({"service.name": "warmlink", "service.version": version("warmlink")})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.endpoint, timeout=_PATIENCE)))
     try:
         yield provider.get_tracer("warmlink")
     finally:

@@ -27,11 +27,12 @@ from service.cli.common import (
     table,
     when,
 )
-from service.cycle import Cycle, CycleReport
+from service.cycle import CycleReport
 from service.engine import Engine, system_clock
 from service.setup import CONFIG_NAME, install
 from service.status import StatusPage
 from service.status import status as read_status
+from service.telemetry import traced_cycle, tracing
 from store import migrate, upgrading
 from store.database import Database
 
@@ -94,13 +95,16 @@ def run(
 
 
 def watched(engine: Engine) -> CycleReport:
-    """One cycle, with a line that moves on a terminal and plain lines elsewhere."""
-    if not out.is_terminal:
-        return Cycle(engine).run()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True) as bar:
-        task = bar.add_task("starting")
-        return Cycle(engine, lambda stage, feed: bar.update(task, description=f"{stage} {feed}".strip())).run()
+    """One cycle, traced where a collector is configured, with a line that moves on a terminal."""
+    with tracing(engine.settings.telemetry) as tracer:
+        if not out.is_terminal:
+            return traced_cycle(engine, tracer)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=out, transient=True) as bar:
+            task = bar.add_task("starting")
+            return traced_cycle(
+                engine, tracer, lambda stage, feed: bar.update(task, description=f"{stage} {feed}".strip())
+            )
 
 
 def _print(report: CycleReport, *, as_json: bool) -> None:
