@@ -1,7 +1,7 @@
 """Typed settings, read once by the command line, and the tree of errors."""
 
 from config.errors import ConfigError, KeyUnavailable, Refuse, Retry, TellPerson, WarmlinkError
-from config.loading import load, secret, shown
+from config.loading import load, load_known, secret, shown
 from config.settings import (
     ClinicSettings,
     FacilitySettings,
@@ -33,6 +33,7 @@ __all__ = [
     "TellPerson",
     "WarmlinkError",
     "load",
+    "load_known",
     "secret",
     "shown",
 ]

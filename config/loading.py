@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.sources import EnvSettingsSource, InitSettingsSource
 
 from config.errors import ConfigError
+from config.keys import without_refused
 from config.settings import Section, Settings
 
 PREFIX = "WARMLINK_"
@@ -25,8 +26,17 @@ SECRET = f"{PREFIX}SECRET_"
 
 def load(path: Path, environment: Mapping[str, str]) -> Settings:
     """The settings in force, or a ConfigError that lists every fault with the nearest right name."""
-    document = read_toml(path)
     _refuse_unknown_variables(environment)
+    return _settled(path, read_toml(path), environment)
+
+
+def load_known(path: Path, environment: Mapping[str, str]) -> Settings:
+    """What this program understands of a configuration that may be of another version: to look at, never to work by."""
+    known = {name: value for name, value in environment.items() if name.upper() in _known_variables()}
+    return _settled(path, without_refused(read_toml(path)), known)
+
+
+def _settled(path: Path, document: dict[str, Any], environment: Mapping[str, str]) -> Settings:
     sources = _Sources.of(document, environment, path.parent)
     try:
         merged = sources()
@@ -96,12 +106,16 @@ class _NestedSecrets(_GivenEnvironment):
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
-    known = {f"{PREFIX}{name}".upper() for name in _variable_names(Settings)}
+    known = _known_variables()
     given = {name.upper() for name in environment if name.upper().startswith(PREFIX)} - NOT_SETTINGS
     unknown = sorted(name for name in given if name not in known and not name.startswith(SECRET))
     if unknown:
         hints = [f"{name}{_nearest(name, known)}" for name in unknown]
         raise ConfigError(f"unknown environment variables: {', '.join(hints)}")
+
+
+def _known_variables() -> frozenset[str]:
+    return frozenset(f"{PREFIX}{name}".upper() for name in _variable_names(Settings))
 
 
 def _variable_names(model: type[BaseModel], lead: str = "") -> Iterable[str]:

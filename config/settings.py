@@ -64,15 +64,15 @@ class VaultSettings(Section):
     )
     key: str = Field("warmlink", description="name of the transit key (aes256-gcm96)")
     token_file: Path = Field(Path("vault-token"), description="a file that Vault's agent renews")
-    mount: str = "transit"
-    namespace: str = ""
+    mount: str = Field("transit", description="path that the transit engine is mounted at")
+    namespace: str = Field("", description="Vault Enterprise's namespace; empty: none")
 
 
 class KmsSettings(Section):
     """AWS KMS. Credentials come from the machine's role or profile."""
 
     key: str = Field("", description="id, ARN or alias of a symmetric key")
-    region: str = ""
+    region: str = Field("", description="empty: as the machine's profile says")
     endpoint: str = Field("", description="for a private endpoint; empty takes the region's")
 
 
@@ -82,7 +82,7 @@ class HsmSettings(Section):
     module: Path = Field(Path("/usr/lib/softhsm/libsofthsm2.so"), description="the vendor's PKCS#11 library")
     token: str = Field("", description="label of the token")
     label: str = Field("warmlink", description="label of the AES-256 key on it")
-    pin_file: Path = Path("hsm-pin")
+    pin_file: Path = Field(Path("hsm-pin"), description="file of the token's PIN; mode 0600")
 
 
 class KeySettings(Section):
@@ -124,8 +124,8 @@ class SftpSinkSettings(Section):
     """An SFTP server of another organisation that keeps checkpoints."""
 
     host: str = Field("", description="empty: none")
-    port: int = Field(22, ge=1, le=65535)
-    user: str = "warmlink"
+    port: int = Field(22, ge=1, le=65535, description="of the server")
+    user: str = Field("warmlink", description="our account there")
     folder: str = Field(".", description="a folder that is there")
     host_key: str = Field("", description="the server's public key, one line as in known_hosts without the name")
     client_key: Path = Field(Path("keys/checkpoints.ssh"), description="our private key, OpenSSH form")
@@ -221,7 +221,7 @@ class AlertSettings(Section):
 class ClockSettings(Section):
     """The county's deadlines, as alerts name them."""
 
-    close_of_business: time = time(17)
+    close_of_business: time = Field(time(17), description="when a working day ends, in the zone of the reader")
     holidays: tuple[date, ...] = Field((), description="days on which no office works")
     first_contact_hours: int = Field(72, ge=1, le=720, description="after release")
     appointment_days: int = Field(7, ge=1, le=90, description="after release")
@@ -231,7 +231,7 @@ class ClockSettings(Section):
 class HttpSettings(Section):
     """Endpoints that alerts are posted to, sealed. Their addresses are in the staff directory."""
 
-    enabled: bool = False
+    enabled: bool = Field(False, description="whether alerts leave by it")
     token: SecretStr = Field(SecretStr(""), description="bearer token the receiver asked for")
     authority: Path | None = Field(None, description="PEM of the receiver's own authority; empty trusts the system's")
 
@@ -253,12 +253,14 @@ class SmimeSettings(Section):
 
 class MailSettings(Section):
     host: str = Field("", description="SMTP server for the content-free notices; empty sends none")
-    port: int = Field(587, ge=1, le=65535)
+    port: int = Field(587, ge=1, le=65535, description="587 for submission with STARTTLS")
     starttls: bool = Field(True, description="may be false only in the development profile")
     authority: Path | None = Field(None, description="PEM of the server's own authority; empty trusts the system's")
-    sender: str = "warmlink@localhost.localdomain"
-    user: str = ""
-    password: SecretStr = SecretStr("")
+    sender: str = Field("warmlink@localhost.localdomain", description="address that notices come from")
+    user: str = Field("", description="account at the mail server; empty: none is asked for")
+    password: SecretStr = Field(
+        SecretStr(""), description="its password; from the environment or a secret file, never from the configuration"
+    )
     inbox_url: str = Field("", description="where a clinician opens the inbox; the same for everyone")
 
 
@@ -281,14 +283,14 @@ class FeedSettings(Section):
     (`warmlink feed add` writes one): transport, address, names of secrets. See docs/feeds.md.
     """
 
-    id: Name
-    kind: Literal["bookings", "roster"]
+    id: Name = Field(description="its name in commands, logs and the audit log")
+    kind: Literal["bookings", "roster"] = Field(description="bookings from a jail, or a provider's roster")
     file: Path | None = Field(None, description="the feed's own YAML file; then path, pattern and mapping stand there")
     path: Path | None = Field(None, description="the folder that the source drops its files into")
     pattern: str = Field("*.csv", description="which files in it are deliveries")
     mapping: str = Field("", description="a shipped mapping's name, or a YAML file")
     settle_seconds: int = Field(0, ge=0, le=3600, description="a file younger than this may still be being written")
-    every_minutes: Minutes = 5
+    every_minutes: Minutes = Field(5, description="how often the source is asked")
     answer_step_ms: int = Field(
         250, ge=0, le=60_000, description="a source sees what becomes of a delivery only at multiples of this"
     )
@@ -308,43 +310,49 @@ class FeedSettings(Section):
 class ProgramSettings(Section):
     """A programme and the legal facts that rules ask for. An unknown fact is an error, not a default."""
 
-    id: Name
-    name: str
-    org: Name
+    id: Name = Field(description="as rosters call it")
+    name: str = Field(description="as people call it")
+    org: Name = Field(description="the organisation that it belongs to")
     part2: bool = Field(description="a programme in the sense of 42 CFR 2.11")
     covered_entity: bool = Field(description="45 CFR 160.103")
-    admin_control_orgs: tuple[Name, ...] = ()
-    jurisdiction: str | None = None
-    statutory_agency: tuple[Literal["TX_614_017"], ...] = ()
+    admin_control_orgs: tuple[Name, ...] = Field(
+        (), description="organisations with direct administrative control, 42 CFR 2.12(c)(3)"
+    )
+    jurisdiction: str | None = Field(None, description="whose law applies to it; empty: consent.jurisdiction")
+    statutory_agency: tuple[Literal["TX_614_017"], ...] = Field(
+        (), description="statutes that name it as an agency that may share"
+    )
 
 
 class ClinicSettings(Section):
     """The health service of a jail: a recipient of its own, with the legal facts that rules ask for."""
 
-    id: Name
-    org: Name
+    id: Name = Field(description="its name in commands and the audit log")
+    org: Name = Field(description="the organisation that runs it")
     key: Path = Field(description="public JWK that sheets are sealed to")
-    channel: Literal["webhook", "fhir", "folder"] = "folder"
+    channel: Literal["webhook", "fhir", "folder"] = Field("folder", description="how sheets reach it")
     address: str = Field(description="a URL, or a folder below drop.root")
     verified: bool = Field(description="somebody checked that the address and the key are the clinic's")
-    covered_entity: bool
-    medical_personnel: bool = True
-    mh_services: bool = True
-    has_care_responsibility: bool = True
+    covered_entity: bool = Field(description="45 CFR 160.103")
+    medical_personnel: bool = Field(True, description="whether those who read there are health professionals")
+    mh_services: bool = Field(True, description="whether it gives mental health care")
+    has_care_responsibility: bool = Field(True, description="whether it is responsible for the care of whoever is held")
     represented: bool = Field(False, description="the jail has stated its need, 45 CFR 164.512(k)(5)(i)")
-    statutory_agency: tuple[Literal["TX_614_017"], ...] = ()
+    statutory_agency: tuple[Literal["TX_614_017"], ...] = Field(
+        (), description="statutes that name it as an agency that may share"
+    )
     agreements: tuple[Literal["IL_9_2_JAIL", "CALAIM_JI"], ...] = Field((), description="written agreements in force")
-    language: Literal["en", "es"] = "en"
+    language: Literal["en", "es"] = Field("en", description="that sheets are written in")
 
 
 class FacilitySettings(Section):
     """A place of detention as an alert names it."""
 
-    id: str
-    name: str
-    phone: str = ""
-    visiting_phone: str = ""
-    zone: Zone
+    id: str = Field(description="as bookings call it")
+    name: str = Field(description="as alerts call it")
+    phone: str = Field("", description="of its booking desk, for alerts")
+    visiting_phone: str = Field("", description="for visits, for alerts")
+    zone: Zone = Field(description="IANA time zone of its clocks")
     clinic: ClinicSettings | None = None
 
 
@@ -352,8 +360,8 @@ class OidcSettings(Section):
     """Sign-in through the county's own identity provider (OpenID Connect, authorisation code with PKCE)."""
 
     issuer: str = Field("", pattern=r"^(https://.+|http://(127\.0\.0\.1|localhost)[:/].*)?$", description="empty: none")
-    client_id: str = ""
-    client_secret: SecretStr = SecretStr("")
+    client_id: str = Field("", description="as the identity provider knows us")
+    client_secret: SecretStr = Field(SecretStr(""), description="from the environment or a secret file")
     label: str = Field("", description="what the button on the sign-in page calls it")
 
 

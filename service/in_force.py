@@ -9,6 +9,8 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from audit.leaves import Kind, Leaf, leaf
+from config.keys import as_text
+from config.keys import keys as known_keys
 from service.engine import Engine
 from store import in_force
 
@@ -18,6 +20,7 @@ RULES, MODEL, CONFIG, EPOCH, VERSION = "rule_set", "model", "config", "epoch", "
 def note(engine: Engine) -> None:
     """Say what is in force, if it is not what was said last. Safe to call at the start of every cycle."""
     now = of(engine)
+    _note_keys(engine, now[VERSION])
     with engine.database.read() as conn:
         if in_force.known(conn) == now:
             return
@@ -39,6 +42,16 @@ def of(engine: Engine) -> dict[str, str]:
         EPOCH: engine.linkage_key.epoch,
         VERSION: version("warmlink"),
     }
+
+
+def _note_keys(engine: Engine, program: str) -> None:
+    """`upgrade --plan` of the next version compares its settings with these."""
+    keys = as_text(known_keys())
+    with engine.database.read() as conn:
+        if in_force.keys_of(conn, program) == keys:
+            return
+    with engine.database.write() as conn:
+        in_force.keep_keys(conn, program, keys, engine.clock())
 
 
 def process_user() -> str:

@@ -60,16 +60,24 @@ def lying(settings: Settings) -> Iterator[Database | None]:
         beside.close()
 
 
-def copy_to(settings: Settings, target: Path) -> None:
-    """A whole copy of the shelf in a new file, while everything runs. Raises Refuse where the shelf is no SQLite file or the target is there."""
+def copy_to(settings: Settings, target: Path, *, replace: bool = False) -> None:
+    """A whole copy of the shelf, while everything runs; the copy of the night before stays until the new one is whole.
+
+    Raises Refuse where the shelf is no SQLite file, where the target is the shelf, or is there and shall not be replaced.
+    """
     beside = _database(settings)
     try:
         if beside.dialect != "sqlite":
             raise Refuse("the shelf lies on a database server: copy it with the server's own tools")
-        if target.exists():
-            raise Refuse(f"{target.name} is there already")
-        shelf.private(target)
-        shelf.copy_to(beside, target)
+        if target.resolve() == Path(str(make_url(settings.shelf_url()).database)).resolve():
+            raise Refuse(f"{target.name} is the shelf itself")
+        if target.exists() and not replace:
+            raise Refuse(f"{target.name} is there already; --replace puts the new copy in its place")
+        part = target.with_name(f"{target.name}.part")
+        part.unlink(missing_ok=True)
+        shelf.private(part)
+        shelf.copy_to(beside, part)
+        part.replace(target)
     finally:
         beside.close()
 

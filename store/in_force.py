@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from store.tables import in_force, linkage_model
+from store.tables import in_force, known_keys, linkage_model
 
 
 def known(conn: Connection) -> dict[str, str]:
@@ -19,6 +19,28 @@ def known(conn: Connection) -> dict[str, str]:
 def keep(conn: Connection, now: Mapping[str, str], at: datetime) -> None:
     conn.execute(delete(in_force))
     conn.execute(insert(in_force), [{"name": name, "value": value, "at": at} for name, value in now.items()])
+
+
+def keep_keys(conn: Connection, version: str, keys: str, at: datetime) -> None:
+    """Which settings this version of the program knows, for the one that follows it."""
+    conn.execute(delete(known_keys).where(known_keys.c.version == version))
+    conn.execute(insert(known_keys).values(version=version, listed=keys, at=at))
+
+
+def keys_of(conn: Connection, version: str) -> str | None:
+    found: str | None = conn.execute(
+        select(known_keys.c.listed).where(known_keys.c.version == version)
+    ).scalar_one_or_none()
+    return found
+
+
+def last_keys(conn: Connection) -> str | None:
+    """Of the program that worked here last; None where that one did not say."""
+    if not conn.dialect.has_table(conn, known_keys.name):
+        return None
+    newest = select(known_keys.c.listed).order_by(known_keys.c.at.desc()).limit(1)
+    found: str | None = conn.execute(newest).scalar_one_or_none()
+    return found
 
 
 def keep_model(conn: Connection, model_hash: str, text: bytes, at: datetime) -> None:

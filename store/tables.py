@@ -446,6 +446,14 @@ in_force = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+known_keys = Table(
+    "known_keys",
+    metadata,
+    Column("version", String(64), primary_key=True),
+    Column("listed", Text, nullable=False),  # of the configuration, as that version of the program knew them
+    Column("at", UtcDateTime, nullable=False),
+)
+
 linkage_model = Table(
     "linkage_model",
     metadata,

@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from config import ConfigError
+from config import ConfigError, load_known
+from config.keys import KeyChanges, changes, from_text
+from config.loading import read_toml
 from service import explain as explaining
 from service import schedule
 from service.cli.common import (
     ConfigOption,
     JsonOption,
     NowOption,
+    config_path,
     engine_of,
     out,
     plain,
@@ -33,7 +36,7 @@ from service.setup import CONFIG_NAME, install
 from service.status import StatusPage
 from service.status import status as read_status
 from service.telemetry import traced_cycle, tracing
-from store import migrate, upgrading
+from store import in_force, migrate, upgrading
 from store.database import Database
 
 PANEL = "Operate"
@@ -211,11 +214,11 @@ def upgrade(
     as_json: JsonOption = False,
 ) -> None:
     """Bring the database to this program's version. Make a backup first."""
+    if show:
+        _plan(config_path(config, os.environ), as_json=as_json)
+        return
     database = Database(settings_of(config).database_url())
     try:
-        if show:
-            _print_plan(upgrading.plan(database), as_json=as_json)
-            return
         before = migrate.current(database)
         if back is not None:
             migrate.downgrade(database, back)
@@ -226,10 +229,24 @@ def upgrade(
         database.close()
 
 
-def _print_plan(plan: upgrading.Plan, *, as_json: bool) -> None:
+def _plan(path: Path, *, as_json: bool) -> None:
+    """Of a configuration, too, that this program would refuse: that is what a plan is for."""
+    database = Database(load_known(path, os.environ).database_url())
+    try:
+        found = upgrading.plan(database)
+        with database.read() as conn:
+            former = in_force.last_keys(conn)
+    finally:
+        database.close()
+    settings = changes(read_toml(path), from_text(former) if former else None)
     if as_json:
-        print_json({**plain(plan), "stop_needed": plan.stop_needed})
+        print_json({**plain(found), "stop_needed": found.stop_needed, "settings": plain(settings)})
         return
+    _print_plan(found)
+    _print_settings(settings)
+
+
+def _print_plan(plan: upgrading.Plan) -> None:
     out.print(f"The database is at version {plan.at or 'none'}; this program needs {plan.to}.")
     rows = table("step", "what it does", "goes back", "on SQLite")
     for step in plan.steps:
@@ -247,3 +264,20 @@ def _print_plan(plan: upgrading.Plan, *, as_json: bool) -> None:
         )
     else:
         out.print("There is nothing to do.")
+
+
+def _print_settings(found: KeyChanges) -> None:
+    if not found.compared:
+        out.print(
+            "The program that worked here last did not say which settings it knew: the file is read, not compared."
+        )
+    for key in found.new:
+        out.print(f"  [green]new[/]      {key.name} = {key.default or '(needed)'}: {key.does}", soft_wrap=True)
+    for key in found.removed:
+        out.print(f"  [yellow]removed[/]  {key.name}: {key.does}", soft_wrap=True)
+    for key, before in found.defaults:
+        out.print(f"  [yellow]default[/]  {key.name}: {before} becomes {key.default}: {key.does}", soft_wrap=True)
+    for name in found.refused:
+        out.print(f"  [red]refused[/]  {name}: your file sets it and this program does not know it", soft_wrap=True)
+    if found.compared and not (found.new or found.removed or found.defaults or found.refused):
+        out.print("The settings are the same.")

@@ -187,6 +187,7 @@ def keys_rewrap(
 @keys_app.command("shelf")
 def keys_shelf(
     target: Annotated[Path | None, typer.Option("--copy", help="Copy the shelf into this new file.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="The copy takes the place of an older one.")] = False,
     new: Annotated[bool, typer.Option("--new", help="Begin an empty shelf in place of one that is lost.")] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -195,7 +196,7 @@ def keys_shelf(
     if (target is None) == (not new):
         raise typer.BadParameter("say --copy FILE or --new")
     if target is not None:
-        shelving.copy_to(settings, target)
+        shelving.copy_to(settings, target, replace=replace)
         out.print(
             f"{target} holds the shelf. Keep only the newest copy: an older one still opens what was destroyed since."
         )

@@ -71,3 +71,10 @@ def test_the_database_is_not_reachable_from_outside(services: dict[str, Any], te
     assert "ports" not in services["database"]
     assert yaml.safe_load(text)["networks"]["inside"]["internal"] is True
     assert services["console"]["ports"] == ["127.0.0.1:8443:8443"]
+
+
+def test_the_shelf_is_on_a_volume_of_its_own(services: dict[str, Any], text: str) -> None:
+    for name in ("upgrade", "engine", "console"):
+        assert "shelf:/var/lib/warmlink-shelf" in services[name]["volumes"]
+        assert services[name]["environment"]["WARMLINK_KEYS__SHELF"].startswith("sqlite:////var/lib/warmlink-shelf/")
+    assert {"rows", "state", "shelf"} == yaml.safe_load(text)["volumes"].keys()

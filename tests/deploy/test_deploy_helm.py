@@ -16,11 +16,13 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "warmlink"
 TOOLS = ROOT / ".venv" / "tools"
+SHELF = 'shelf = "sqlite:////var/lib/warmlink-shelf/shelf.db"'
 EVERYTHING = (
     "console.ingress.enabled=true",
     "engine.replicas=2",
     "console.replicas=2",
     "state.accessMode=ReadWriteMany",
+    "shelf.kind=postgresql",
 )
 
 Manifest = dict[str, Any]
@@ -36,9 +38,20 @@ def helm(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(params=[(), EVERYTHING], ids=["as shipped", "everything on"])
 def manifests(request: pytest.FixtureRequest, tmp_path: Path) -> list[Manifest]:
     settings = [word for pair in request.param for word in ("--set", pair)]
+    if "shelf.kind=postgresql" in request.param:
+        settings += ["--values", str(without_a_shelf(tmp_path))]
     done = helm(tmp_path, "template", "county", str(CHART), *settings)
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.safe_load_all(done.stdout) if one]
+
+
+def without_a_shelf(tmp_path: Path) -> Path:
+    """Values whose configuration leaves the shelf to a secret."""
+    config = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))["config"]
+    assert SHELF in config
+    path = tmp_path / "values.yaml"
+    path.write_text(yaml.safe_dump({"config": config.replace(SHELF, "")}), "utf-8")
+    return path
 
 
 def pods(manifests: list[Manifest]) -> Iterator[Manifest]:
@@ -135,6 +148,41 @@ def test_wrong_values_are_refused(tmp_path: Path, setting: str) -> None:
     assert "schema" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (["engine.replicas=2"], "one shelf for all"),
+        (["console.replicas=2"], "one shelf for all"),
+        (["engine.replicas=2", "database.kind=sqlite", "shelf.kind=postgresql"], "needs PostgreSQL"),
+        (["shelf.kind=postgresql"], "take keys.shelf out of config"),
+        (['config=profile = "production"'], "no snapshot of the state holds it"),
+        ([f'config={SHELF}\nurl = "sqlite:///warmlink.db"'], "set database.kind to sqlite"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(tmp_path: Path, settings: list[str], why: str) -> None:
+    words = [word for pair in settings for word in ("--set", pair)]
+    done = helm(tmp_path, "template", "county", str(CHART), *words)
+    assert done.returncode != 0
+    assert why in done.stderr
+
+
+def test_sqlite_with_one_pod_of_each_is_let_through(tmp_path: Path) -> None:
+    assert helm(tmp_path, "template", "county", str(CHART), "--set", "database.kind=sqlite").returncode == 0
+
+
+def test_the_shelf_is_writable_and_on_a_volume_of_its_own(tmp_path: Path) -> None:
+    done = helm(tmp_path, "template", "county", str(CHART))
+    made = [one for one in yaml.safe_load_all(done.stdout) if one]
+    claims = {m["metadata"]["name"]: m for m in made if m["kind"] == "PersistentVolumeClaim"}
+    assert claims["county-shelf"]["metadata"]["labels"]["velero.io/exclude-from-backup"] == "true"
+    for pod in pods(made):
+        (claim,) = [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if v["name"] == "shelf"]
+        assert claim == "county-shelf"
+        for container in pod["containers"]:
+            (mount,) = [m for m in container["volumeMounts"] if m["name"] == "shelf"]
+            assert mount == {"name": "shelf", "mountPath": "/var/lib/warmlink-shelf"}, "and not read-only"
+
+
 def test_a_digest_stands_before_the_tag(tmp_path: Path) -> None:
     digest = "sha256:" + "ab" * 32
     done = helm(tmp_path, "template", "county", str(CHART), "--set", f"image.digest={digest}")
@@ -152,3 +200,4 @@ def test_the_shipped_configuration_is_one_that_the_program_reads(tmp_path: Path)
     settings = load(file, {})
     assert settings.database_url() == "postgresql://warmlink:pw@db/warmlink"
     assert settings.at(settings.keys.master) == Path("/run/keys/master.key")
+    assert settings.shelf_url() == "sqlite:////var/lib/warmlink-shelf/shelf.db"

@@ -1,4 +1,4 @@
-"""after a restore: which consents are missing, client by client, and what a person has to see to first."""
+"""after a restore: which consents are missing, and what a person has to see to; which settings a version of the program knew."""
 
 from __future__ import annotations
 
@@ -21,10 +21,18 @@ def upgrade() -> None:
         sa.Column('lost_at', sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint('client', 'consent', name=op.f('pk_lost_consent')),
     )
+    op.create_table(
+        'known_keys',
+        sa.Column('version', sa.String(64), nullable=False),
+        sa.Column('listed', sa.Text(), nullable=False),
+        sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint('version', name=op.f('pk_known_keys')),
+    )
     op.add_column('restore_fence', sa.Column('unaccounted', sa.String(64), nullable=False, server_default=''))
 
 
 def downgrade() -> None:
     with op.batch_alter_table('restore_fence') as batch:
         batch.drop_column('unaccounted')
+    op.drop_table('known_keys')
     op.drop_table('lost_consent')

@@ -43,6 +43,30 @@ securityContext:
 - {name: settings, mountPath: /run/secrets/warmlink, readOnly: true}
 - {name: keys, mountPath: /run/keys, readOnly: true}
 - {name: scratch, mountPath: /tmp}
+{{- if eq .Values.shelf.kind "volume" }}
+- {name: shelf, mountPath: /var/lib/warmlink-shelf}
+{{- end }}
+{{- end -}}
+
+{{/* What values.schema.json cannot say, because it looks at one value at a time. */}}
+{{- define "warmlink.check" -}}
+{{- $several := or (gt (int .Values.engine.replicas) 1) (gt (int .Values.console.replicas) 1) -}}
+{{- if and $several (eq .Values.database.kind "sqlite") -}}
+{{- fail "more than one engine or console needs PostgreSQL: set database.kind, or replicas to 1" -}}
+{{- end -}}
+{{- if and $several (eq .Values.shelf.kind "volume") -}}
+{{- fail "more than one engine or console needs one shelf for all: set shelf.kind to postgresql (docs/keys.md), or replicas to 1" -}}
+{{- end -}}
+{{- $own := contains "sqlite:////var/lib/warmlink-shelf/" .Values.config -}}
+{{- if and (eq .Values.shelf.kind "volume") (not $own) -}}
+{{- fail "shelf.kind is volume: set keys.shelf in config to sqlite:////var/lib/warmlink-shelf/shelf.db, so that no snapshot of the state holds it" -}}
+{{- end -}}
+{{- if and (eq .Values.shelf.kind "postgresql") (regexMatch "(?m)^\\s*shelf\\s*=" .Values.config) -}}
+{{- fail "shelf.kind is postgresql: take keys.shelf out of config and put WARMLINK_KEYS__SHELF into secrets.settings" -}}
+{{- end -}}
+{{- if and (eq .Values.database.kind "postgresql") (regexMatch "(?m)^\\s*url\\s*=\\s*.sqlite:" .Values.config) -}}
+{{- fail "config names an SQLite database: set database.kind to sqlite" -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Key files must be their owner's alone, and a mounted secret is readable by the group: so they are copied into memory. */}}
@@ -77,6 +101,11 @@ volumes:
   - name: state
     persistentVolumeClaim:
       claimName: {{ .Values.state.existingClaim | default (printf "%s-state" (include "warmlink.name" .)) }}
+{{- if eq .Values.shelf.kind "volume" }}
+  - name: shelf
+    persistentVolumeClaim:
+      claimName: {{ .Values.shelf.existingClaim | default (printf "%s-shelf" (include "warmlink.name" .)) }}
+{{- end }}
   - name: config
     configMap: {name: {{ include "warmlink.name" . }}}
   - name: settings
