@@ -55,8 +55,11 @@ def _note_keys(engine: Engine, program: str) -> None:
 
 
 def process_user() -> str:
-    """Who the operating system says this is; not who the environment says."""
-    return pwd.getpwuid(os.getuid()).pw_name
+    """Who the operating system says this is; not who the environment says. In a container a number may have no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
 
 
 def _changes(engine: Engine, before: Mapping[str, str], now: Mapping[str, str]) -> list[Leaf]:

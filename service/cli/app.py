@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import traceback
+from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -69,6 +71,23 @@ for room in (
     privacy,
 ):
     room.register(app)
+
+
+@app.callback()
+def options(
+    _show: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=lambda given: _version() if given else None, help="Print it and stop."
+        ),
+    ] = False,
+) -> None:
+    """What every command may be given."""
+
+
+def _version() -> None:
+    typer.echo(f"warmlink {version('warmlink')}")
+    raise typer.Exit
 
 
 def main() -> None:

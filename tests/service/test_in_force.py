@@ -14,6 +14,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from audit.errors import ProofRefused
+from audit.facts import PARTY
 from audit.leaves import Kind
 from audit.report import text
 from records import BookingRef, ClientRef
@@ -25,6 +26,18 @@ from store.tables import linkage_model
 from tests.service.installation import AGENCY, AVELINE, Installation
 
 ROOMS = ("audit", "alerts", "service", "console")
+
+
+def test_an_account_without_a_name_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container the account is a number that no file names."""
+    monkeypatch.setattr("os.getuid", lambda: 3_000_000_001)
+    assert in_force.process_user() == "uid-3000000001"
+    assert PARTY(in_force.process_user())
+
+
+def test_the_program_says_its_version() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.stdout.split()[0]) == (0, "warmlink")
 
 
 def written() -> Iterator[str]:
