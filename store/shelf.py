@@ -197,6 +197,8 @@ def require(database: Database, secret: str) -> None:
 
 def copy_to(database: Database, target: Path) -> None:
     """Copy a shelf on SQLite into an empty file (sqlite3's online backup). The copy says that it is one."""
+    with database.write() as conn:
+        metadata.create_all(conn)  # of an installation that never worked, or of an earlier version
     raw = database.engine.raw_connection()
     try:
         with closing(sqlite3.connect(target)) as copy:

@@ -13,6 +13,7 @@ from audit.render import Provenance
 from config import Refuse
 from records import OrgId
 from service.engine import Engine
+from service.measures import facts
 from service.measures.closing import closes_next
 from service.measures.definitions import ALL
 from service.measures.exports import WRITERS
@@ -60,12 +61,12 @@ def sheet(engine: Engine, org: OrgId | None, period: str, scope: str | None = No
         cells: dict[tuple[str, str, str, str], int | None] = {}
         for each in (period, str(last.plus(-2))):
             cells |= measures.shown(conn, each, [scope, ALL])
-        closed = measures.closed_at(conn, str(last))
+        closed, began = measures.closed_at(conn, str(last)), facts.first_month_at(conn)
         measure, row = ("bookings", "clients") if scope == ALL else ("told", "total")
         trend = [(p, n) for p, n in measures.series(conn, measure, row, scope) if p in months and p <= str(last)]
     if closed is None:
         raise NotClosed("no figures of this period were closed for you; see which were")
-    making = Making(cells, engine.settings.organisation, period, scope, language, zone)
+    making = Making(cells, engine.settings.organisation, period, scope, language, zone, began)
     return making.sheet(closed, trend[-MONTHS:])
 
 

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from alerts.followup import ContactMode, Disposition, Initiator, Reason
+from service.measures.attacker import ALL, TOTAL, Key, Relation
 from service.measures.periods import parts
-from service.measures.suppression import Key, Relation
 
-ALL = "all"
-TOTAL = "total"
+__all__ = ["ALL", "BY_CODE", "MEASURES", "TOTAL", "Measure", "nested", "relations"]
 
 
 @dataclass(frozen=True, slots=True)

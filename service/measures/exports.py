@@ -41,6 +41,7 @@ def plain(sheet: Sheet) -> dict[str, object]:
         "scope": sheet.scope,
         "title": sheet.title,
         "about": [sheet.subtitle, sheet.closed],
+        "partial_from": sheet.partial_from or None,
         "measures": [
             {
                 "measure": block.code,

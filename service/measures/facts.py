@@ -93,8 +93,9 @@ def first_month_at(conn: Connection) -> datetime | None:
 
 
 def organisations(conn: Connection) -> list[str]:
-    """Everyone who ever kept a roster here."""
-    return list(conn.execute(select(client.c.org).distinct().order_by(client.c.org)).scalars())
+    """Everyone who ever kept a roster here. (A tombstone that a restore set up knows no organisation.)"""
+    named = select(client.c.org).where(client.c.org != "").distinct()
+    return list(conn.execute(named.order_by(client.c.org)).scalars())
 
 
 def booked(conn: Connection, window: Window) -> list[Booked]:

@@ -15,7 +15,7 @@ from reportlab.platypus import KeepInFrame, Paragraph, SimpleDocTemplate, Spacer
 
 from audit.pdf import BOLD, PLAIN, register_fonts
 from audit.render import Provenance
-from service.measures.plots import figure
+from service.measures.plots import figure, short
 from service.measures.sheet import Block, Row, Sheet
 
 _LARGE = ("bookings", "stays", "connected", "rebooked")
@@ -126,7 +126,7 @@ def _months(sheet: Sheet, width: float) -> Drawing:
         tall, x = (7.0 if count is None else height * count / most), n * room
         colour = _KEPT if count is None else _BAR
         drawing.add(Rect(x + room * 0.2, 12, room * 0.6, tall, fillColor=colour, strokeWidth=0, strokeColor=None))
-        for y, said, font in ((14 + tall, figure(count), BOLD), (3, f"{name[:3]} {name[-2:]}", PLAIN)):
+        for y, said, font in ((14 + tall, figure(count), BOLD), (3, short(name), PLAIN)):
             middle = x + room * 0.5
             drawing.add(String(middle, y, said, fontName=font, fontSize=6.5, fillColor=_INK, textAnchor="middle"))
     return drawing

@@ -72,3 +72,22 @@ def parts(label: str) -> tuple[str, ...]:
         first = int(label[-1]) * 3 - 2
         return tuple(f"{label[:4]}-{month:02}" for month in range(first, first + 3))
     return ()
+
+
+def first_instant(label: str, zone: ZoneInfo) -> datetime:
+    """When the period begins."""
+    while within := parts(label):
+        label = within[0]
+    return Month.parse(label).begins(zone)
+
+
+def period_of(at: datetime, like: str, zone: ZoneInfo) -> str:
+    """The period that this moment falls into: a month, quarter or year, whichever `like` is."""
+    month = Month.of(at, zone)
+    return (
+        str(month)
+        if len(like) == len("2026-10") and "Q" not in like
+        else month.quarter
+        if "Q" in like
+        else f"{month.year:04}"
+    )

@@ -61,7 +61,7 @@ def months(sheet: Sheet) -> Markup:
             )
         )
         columns.append(_text(x + room * 0.31, 126 - (12 if kept else height), figure(count), "middle"))
-        columns.append(_text(x + room * 0.31, 148, _short(name), "middle"))
+        columns.append(_text(x + room * 0.31, 148, short(name), "middle"))
     return _svg(Markup("").join(columns), 680, 156, str(sheet.words["trend"]))
 
 
@@ -72,7 +72,8 @@ def figure(count: int | None, part: int | None = None) -> str:
     return f"{count:,}" if part is None else f"{count:,} ({part} %)"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """`October 2026*` as `Oct 26*`."""
     month, _, year = name.partition(" ")
     return f"{month[:3]} {year[2:]}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from service.measures.definitions import ALL, MEASURES, Measure
-from service.measures.periods import Month
+from service.measures.periods import Month, first_instant, period_of
 from service.measures.suppression import Key
 
 Shown = Mapping[tuple[str, str, str, str], int | None]
 """Cells as anybody may see them, by (measure, row, scope, period)."""
 DASH = "\u2013"
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,22 @@ class Sheet:
     title: str
     subtitle: str
     closed: str
+    """When it was counted and, of a period that began before we counted, from when on it counts."""
+    partial_from: str
+    """The day on which counting began (YYYY-MM-DD), where the period is older; else empty."""
     period: str
     scope: str
     blocks: tuple[Block, ...]
     trend: tuple[tuple[str, str, int | None], ...]
-    """(month, its name, count)."""
+    """(month, its name, count). The name of a month that is counted in part ends in a star."""
     words: Mapping[str, Any]
+    legend: str
+    """What the star means, where there is one."""
 
     @property
     def notes(self) -> Sequence[str]:
         notes: Sequence[str] = self.words["notes"]
-        return notes
+        return [self.legend, *notes] if self.legend else notes
 
     def rows(self) -> Iterator[tuple[Block, Row]]:
         for block in self.blocks:
@@ -113,21 +119,39 @@ class Making:
     scope: str
     language: str
     zone: ZoneInfo
+    began: datetime | None = None
+    """When the first booking of all was heard of."""
 
     def sheet(self, closed_at: datetime, trend: Sequence[tuple[str, int | None]]) -> Sheet:
-        said = words(self.language)
+        said, partial = words(self.language), self._partial(self.period)
+        closed = said["closed"].format(closed=self._day(closed_at))
+        starred = any(self._partial(month) for month, _ in trend)
         return Sheet(
             language=self.language,
             organisation=self.organisation,
             title=said["title"].format(period=period_name(self.period, self.language)),
             subtitle=self._whom(self.scope),
-            closed=said["closed"].format(closed=f"{closed_at.astimezone(self.zone):%Y-%m-%d}"),
+            closed=f"{closed} {said['partial'].format(began=partial)}" if partial else closed,
+            partial_from=partial,
             period=self.period,
             scope=self.scope,
             blocks=tuple(b for m in MEASURES if not m.amount_of and (b := self._block(m)) is not None),
-            trend=tuple((month, period_name(month, self.language), count) for month, count in trend),
+            trend=tuple((month, self._month_name(month), count) for month, count in trend),
             words=said,
+            legend=said["partial_months"].format(began=self._day(self.began)) if starred and self.began else "",
         )
+
+    def _partial(self, period: str) -> str:
+        """The day on which counting began, if that is within the period and not on its first day."""
+        if self.began is None or self.began < (first_instant(period, self.zone) + _DAY):
+            return ""
+        return self._day(self.began) if period_of(self.began, period, self.zone) == period else ""
+
+    def _month_name(self, month: str) -> str:
+        return period_name(month, self.language) + ("*" if self._partial(month) else "")
+
+    def _day(self, at: datetime) -> str:
+        return f"{at.astimezone(self.zone):%Y-%m-%d}"
 
     def _block(self, measure: Measure) -> Block | None:
         scope, period = ALL if measure.whole_only else self.scope, ripe_period(measure, self.period)

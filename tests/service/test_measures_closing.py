@@ -9,15 +9,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from reportlab.platypus import Paragraph
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from audit.leaves import Kind
-from audit.log import entries
+from audit.log import TreeHead, entries
+from audit.render import Provenance
 from config import Refuse
 from records import OrgId
 from service.cli.app import app
 from service.desks import measures
 from service.engine import Engine
+from service.measures import paper
 from service.measures.closing import close_due, closes_next
 from service.measures.counting import Facts, count_month, rebooked
 from service.measures.definitions import ALL, TOTAL
@@ -26,6 +30,7 @@ from service.measures.periods import Month, check, parts
 from service.measures.sheet import Sheet
 from service.measures.suppression import SMALLEST, CannotProtect, Key
 from store import measures as stored
+from store.tables import booking
 from tests.service.installation import Installation
 from tests.service.stored_year import StoredYear
 
@@ -179,6 +184,43 @@ def test_a_quarter_is_the_sum_of_what_was_settled_and_no_small_count_is_in_anyth
     for period in ("2026-03", "2026-Q1"):
         sheet = measures.sheet(engine, None, period)
         same_everywhere(engine, sheet, tmp_path)
+
+
+def test_a_period_that_began_before_the_counting_did_says_so_in_every_form(sqlite_site: Installation) -> None:
+    """Counting began on 15 January: the month, its quarter and its bar in the drawing are marked, and nothing else is."""
+    engine = sqlite_site.engine
+    mid = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    with engine.database.write() as conn:
+        year = StoredYear(7, ORGS)
+        year.begin(datetime(2025, 12, 31, tzinfo=UTC))
+        for n in range(3):
+            year.month(Month(2026, 1).plus(n), 40, 15)
+        year.write(conn)
+        conn.execute(update(booking).where(booking.c.first_seen_at < mid).values(first_seen_at=mid))
+    for n in range(3):
+        sqlite_site.clock.at = datetime(2026, n + 2, 12, tzinfo=UTC)
+        close_due(engine)
+    for period, partial in (("2026-01", True), ("2026-Q1", True), ("2026-02", False)):
+        sheet = measures.sheet(engine, None, period)
+        assert sheet.partial_from == ("2026-01-15" if partial else "")
+        assert [name for _, name, _ in sheet.trend if name.endswith("*")] == ["January 2026*"]
+        made = {
+            form: measures.export(engine, sheet, form, "officer") for form in ("csv", "json", "html", "text", "pdf")
+        }
+        texts = {form: content.decode() for form, content in made.items() if form != "pdf"}
+        texts["pdf"] = " ".join(part.getPlainText() for part in drawn(sheet) if isinstance(part, Paragraph))
+        for form, text in texts.items():
+            assert ("Partial: counting began on 2026-01-15" in " ".join(text.split())) is partial, form
+            assert "from 2026-01-15 on" in " ".join(text.split()), form
+        assert json.loads(made["json"])["partial_from"] == ("2026-01-15" if partial else None)
+    spanish = measures.sheet(engine, None, "2026-01", language="es")
+    assert "Parcial: el conteo comenzó el 2026-01-15" in spanish.closed
+
+
+def drawn(sheet: Sheet) -> list[object]:
+    """What the paper is made of."""
+    source = Provenance("officer", AT, "warmlink.example/river", TreeHead(0, bytes(32)))
+    return list(paper._story(sheet, source, 500.0))
 
 
 def same_everywhere(engine: Engine, sheet: Sheet, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from service.measures import least
+from service.measures.attacker import Attacker
 from service.measures.definitions import ALL, MEASURES, TOTAL, nested, relations
+from service.measures.least import protected
 from service.measures.periods import parts
 from service.measures.suppression import SMALLEST, CannotProtect, Key, Relation, suppress
 
@@ -44,7 +47,7 @@ def bounds(
     return found[0], found[1]
 
 
-def least(counts: Mapping[Key, int], known: Iterable[Relation], key: Key) -> float:
+def lowest(counts: Mapping[Key, int], known: Iterable[Relation], key: Key) -> float:
     """What the zeros alone tell: a total of three rows that are not zero is no less than 3."""
     return bounds(counts, frozenset(k for k, count in counts.items() if count), known, key)[0]
 
@@ -56,7 +59,7 @@ def require_protected(counts: Mapping[Key, int], hidden: frozenset[Key], known: 
             continue
         low, high = bounds(counts, hidden, known, key)
         if count < SMALLEST:
-            assert low <= 1.000001 or low <= least(counts, known, key) + 0.000001, (key, low)
+            assert low <= 1.000001 or low <= lowest(counts, known, key) + 0.000001, (key, low)
             assert high >= SMALLEST - 1 - 0.000001, (key, high)
         else:
             assert high - low >= SMALLEST - 2 - 0.000001, (key, low, high)
@@ -118,7 +121,7 @@ def test_nor_over_measures_that_share_a_total_or_rest_on_one_another(data: st.Da
     for key in sorted(hidden)[:12]:
         if counts[key] < SMALLEST and key.cell != "days":
             low, high = bounds(counts, hidden, known, key)
-            assert low <= 1.000001 or low <= least(counts, known, key) + 0.000001, key
+            assert low <= 1.000001 or low <= lowest(counts, known, key) + 0.000001, key
             assert high >= SMALLEST - 1.000001, key
 
 
@@ -187,6 +190,63 @@ def test_every_number_from_1_to_10_fits_when_all_fillings_of_a_small_table_are_t
 def test_what_is_kept_back(rows: tuple[int, int, int], back: set[str]) -> None:
     cells = table(dict(zip(("told", "not_permitted", "nobody_told"), rows, strict=True)))
     assert {key.cell for key in suppress(cells, relations(cells))} == back
+
+
+TWO_PROVIDERS = (
+    ((13, 23, 3), (21, 26, 26)),
+    ((4, 25, 19), (17, 24, 8)),
+    ((12, 3, 40), (9, 31, 22)),
+    ((35, 60, 2), (51, 44, 0)),
+)
+"""Rows of a month of two small providers."""
+
+
+def of_two(rows: tuple[tuple[int, ...], tuple[int, ...]]) -> dict[Key, int]:
+    counts: dict[Key, int] = {}
+    for org, each in zip(("north", "south"), rows, strict=True):
+        counts |= table(dict(zip(("told", "not_permitted", "nobody_told"), each, strict=True)), scope=org)
+    for key in list(counts):
+        whole = key._replace(scope=ALL)
+        counts[whole] = counts.get(whole, 0) + counts[key]
+    return counts
+
+
+@pytest.mark.parametrize("rows", TWO_PROVIDERS)
+def test_of_few_cells_the_fewest_are_kept_back(rows: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """By trying every smaller choice: none of them protects."""
+    counts = of_two(rows)
+    known = list(relations(counts))
+    hidden = suppress(counts, known)
+    require_protected(counts, hidden, known)
+    primary = {key for key, count in counts.items() if 0 < count < SMALLEST}
+    others = [key for key, count in counts.items() if count and key not in primary]
+    for size in range(len(hidden) - len(primary)):
+        for further in combinations(others, size):
+            assert not protects(counts, primary | set(further), known)
+
+
+def protects(counts: Mapping[Key, int], hidden: set[Key], known: list[Relation]) -> bool:
+    attacker = Attacker(counts, tuple(known), hidden)
+    blind = Attacker(counts, tuple(known), {key for key, count in counts.items() if count})
+    return all(protected(attacker, blind, key) for key in sorted(hidden))
+
+
+def test_where_many_cells_hang_together_the_choice_is_sound_and_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least, "FEW", 0)
+    counts = of_two(TWO_PROVIDERS[0])
+    known = list(relations(counts))
+    greedy = suppress(counts, known)
+    require_protected(counts, greedy, known)
+    monkeypatch.undo()
+    assert len(suppress(counts, known)) < len(greedy), "the search is worth its while"
+
+
+def test_a_search_that_is_cut_off_gives_what_is_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = of_two(TWO_PROVIDERS[1])
+    known = list(relations(counts))
+    for steps in (0, 1, 5, 20):
+        monkeypatch.setattr(least, "STEPS", steps)
+        require_protected(counts, suppress(counts, known), known)
 
 
 def test_a_quarter_that_would_give_a_month_away_is_kept_back() -> None:
