@@ -18,6 +18,28 @@ DOCUMENTS = sorted(
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)[^)]*\)")
 
 
+ELSEWHERE = {
+    "README.md": (ROOT / "tests/service/test_link.py", 2),
+    "alerts.md": (ROOT / "tests/alerts/test_alert_docs.py", 4),
+    "audit.md": (ROOT / "tests/audit/test_audit_docs.py", 5),
+    "measures.md": (ROOT / "tests/service/test_measures_closing.py", 1),
+    "operator.md": (ROOT / "tests/docs/test_operator_guide.py", 3),
+    "scale.md": (ROOT / "tests/service/spark", 2),
+}
+"""Blocks that need more than a shell (installations with people, a cluster, the product's own `make`), how many, and who runs them."""
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda path: path.name
+)
+def test_every_block_of_commands_is_run_by_some_test(document: Path) -> None:
+    text = document.read_text("utf-8")
+    not_here = len(re.findall(r"^```sh$", text, re.MULTILINE)) - len(RUN.findall(text))
+    runner, count = ELSEWHERE.get(document.name, (document, 0))
+    assert not_here == count, "run it here (<!-- run -->), or in a test of its own that is named above"
+    assert runner.exists()
+
+
 def test_there_are_examples() -> None:
     assert {path.name for path in DOCUMENTS} >= {"README.md", "operator.md"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -33,6 +34,12 @@ def test_the_plan_lists_what_the_upgrade_then_does(database: Database) -> None:
     migrate.upgrade(database)
     assert upgrading.plan(database).steps == ()
     assert migrate.drift(database) == []
+
+
+def test_the_table_of_migrations_is_in_the_order_of_the_chain() -> None:
+    table = re.findall(r"^\| (\d+) \| (\w+) \|", (migrate.MIGRATIONS / "README.md").read_text("utf-8"), re.MULTILINE)
+    chain = [script.revision for script in migrate.history()][::-1]
+    assert table == [(str(n), revision) for n, revision in enumerate(chain, start=1)]
 
 
 def test_an_empty_database_needs_every_step(tmp_path: object) -> None:
