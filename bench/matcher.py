@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,12 +25,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from matcher import EncodedBatch, Encoder, LinkageKey, RosterIndex, default_model, link
+from bench.matcher_process import KEY, NONCE, SEAL
+from matcher import EncodedBatch, Encoder, RosterIndex, default_model, link
 from matcher.evaluate import measure as evaluate_pairs
 from matcher.tables import lines
 from records import Identity
@@ -112,16 +114,35 @@ def index_of(columns: dict[str, list[str]], encoder: Encoder, kernel: str) -> tu
     return index, segments
 
 
-SEAL, NONCE = AESGCM(bytes(32)), bytes(12)
-"""One key and nonce for all: this is a bench, and nobody's data."""
-
-
 def reload(sealed: list[bytes], refs: list[list[str]], booking: EncodedBatch) -> None:
     """From sealed segments, and the client references that the store keeps beside them, to the first answer."""
     index = RosterIndex(default_model())
     for data, held in zip(sealed, refs, strict=True):
-        index.add(EncodedBatch.from_bytes(SEAL.decrypt(NONCE, data, None)), held)
+        index.load(SEAL.decrypt(NONCE, data, None), held)
     link(booking, index)
+
+
+def in_a_process(task: str, folder: Path) -> dict[str, float]:
+    """What a process of its own took for a task of `bench/matcher_process.py`."""
+    child = [sys.executable, str(Path(__file__).with_name("matcher_process.py")), task, str(folder)]
+    told: dict[str, float] = json.loads(subprocess.run(child, check=True, stdout=subprocess.PIPE).stdout)
+    return told
+
+
+def processes(roster: dict[str, list[str]], batch: EncodedBatch) -> None:
+    """Prints what encoding from CSV, and answering from sealed segments, take in processes that hold no plaintext."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with (folder / "roster.csv").open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["client_id", *(COLUMNS[field] for field in FIELDS)])
+            for n, row in enumerate(zip(*(roster[field] for field in FIELDS), strict=True)):
+                writer.writerow([f"CL{n:07d}", *row])
+        (folder / "bookings").write_bytes(batch.to_bytes())
+        made, asked = in_a_process("encode", folder), in_a_process("answer", folder)
+    print(
+        f"          in a process of its own: CSV to index and sealed segments {made['cpu']:.2f} s CPU, peak {made['peak']:,.0f} MB   sealed segments to first answer {asked['first_cpu']:.2f} s CPU ({asked['first_wall']:.2f} s by the clock), all bookings answered: peak {asked['peak']:,.0f} MB"
+    )
 
 
 def one_by_one(
@@ -163,8 +184,8 @@ def recordlinkage_pairs(left: dict[str, list[str]], i: list[int], right: dict[st
 
 
 def measure(size: int, bookings: int) -> None:
-    world, key = World(size), LinkageKey("bench", "k", bytes(range(32)))
-    encoder, quick = Encoder(key, default_model()), Encoder(key, default_model(), kernel="fast")
+    world = World(size)
+    encoder, quick = Encoder(KEY, default_model()), Encoder(KEY, default_model(), kernel="fast")
     roster = world.columns(size)
     booked = world.rebooked(roster, bookings)
     build, (index, segments) = timed(lambda: index_of(roster, encoder, "numpy"))
@@ -203,6 +224,7 @@ def measure(size: int, bookings: int) -> None:
     print(
         f"          one booking, text to verdict, CPU ms: numpy p50 {np.percentile(single, 50):.2f} p99 {np.percentile(single, 99):.2f}   fast p50 {np.percentile(single_fast, 50):.2f} p99 {np.percentile(single_fast, 99):.2f}   process peak {peak:,.0f} MB, plaintext of the bench included"
     )
+    processes(roster, batch)
 
 
 HEADINGS = ("ALERT P", "R", "F1", "F1 at .7", "best F1", "R at P >= .99", "ALERT + REVIEW P", "R")
@@ -222,11 +244,10 @@ def emptied(file: Path, column: str, scratch: Path) -> Path:
 
 def accuracy_of(folder: Path, without: str) -> tuple[float, ...]:
     """The measures of HEADINGS for one folder."""
-    key = LinkageKey("bench", "k", bytes(range(32)))
     with tempfile.TemporaryDirectory() as scratch:
         links = Path(scratch) / "links.csv"
         roster, bookings = (emptied(folder / f"{name}.csv", without, Path(scratch)) for name in ("roster", "bookings"))
-        report = run_link(roster, bookings, links, folder / "truth.csv", model=default_model(), key=key)
+        report = run_link(roster, bookings, links, folder / "truth.csv", model=default_model(), key=KEY)
         with links.open(newline="") as stream:
             likely = {
                 (r["booking_id"], r["client_id"]) for r in csv.DictReader(stream) if float(r["probability"]) >= LIKELY
