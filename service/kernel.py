@@ -71,6 +71,6 @@ def _private(folder: Path | None) -> Path | None:
 
 
 def warm(index: RosterIndex, encoder: Encoder) -> None:
-    """Compile, or load what was compiled, before the first booking waits for it."""
+    """Touch, before the first booking waits for it, all that linking one reads; what is compiled, the encoder has loaded already."""
     if index.kernel == "fast":
         link(encoder.encode([[Identity(first="WARMING", last="UP", birth_date="1980-01-02")]]), index)
