@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from store.database import Database
 from store.shelf import COPIED, SEEN, is_of, shelf_act, shelf_mark
@@ -29,10 +30,14 @@ def since(shelf: Database, position: int) -> list[bytes]:
 
 
 def beside(shelf: Database, size: int) -> None:
-    """The log had so many entries while this shelf lay beside it: it lacks none of before, and is no mere copy any more."""
+    """The log had so many entries, all of them in the journal, while this shelf lay beside it: it is no mere copy any more."""
+    if _marks(shelf) == {SEEN: size}:
+        return
+    make = postgresql.insert if shelf.dialect == "postgresql" else sqlite.insert
+    seen = make(shelf_mark).values(name=SEEN, value=size)
     with shelf.write() as conn:
-        conn.execute(delete(shelf_mark))
-        conn.execute(insert(shelf_mark).values(name=SEEN, value=size))
+        conn.execute(delete(shelf_mark).where(shelf_mark.c.name == COPIED))
+        conn.execute(seen.on_conflict_do_update(index_elements=["name"], set_={"value": size}))
 
 
 def kept(shelf: Database, secret: str) -> bool:
@@ -48,8 +53,7 @@ def complete(shelf: Database, size: int) -> bool:
 
     False for one that was begun anew, and for a copy: what was revoked after it was made is not in it.
     """
-    with shelf.read() as conn:
-        marks = {row.name: row.value for row in conn.execute(select(shelf_mark))}
+    marks = _marks(shelf)
     return COPIED not in marks and marks.get(SEEN, -1) >= size
 
 
@@ -57,3 +61,8 @@ def forget(shelf: Database, before: int) -> None:
     """Those that every kept backup has in its own log are needed no more."""
     with shelf.write() as conn:
         conn.execute(delete(shelf_act).where(shelf_act.c.position < before))
+
+
+def _marks(shelf: Database) -> dict[str, int]:
+    with shelf.read() as conn:
+        return {row.name: row.value for row in conn.execute(select(shelf_mark))}

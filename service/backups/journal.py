@@ -79,11 +79,10 @@ def ship(engine: Engine) -> int:
             raise JournalBroken(
                 f"the journal has {start} entries and the log {size}: an old database was put in place without `warmlink restore`"
             )
-        acts.beside(engine.shelf.database, size)
-        if start == size:
-            return 0
         lines = b"".join(each.entry + b"\n" for each in stored_entries(conn, start, size))
-    _write(folder, f"{start:012d}-{size:012d}{SUFFIX}", lines)
+    if lines:
+        _write(folder, f"{start:012d}-{size:012d}{SUFFIX}", lines)
+    acts.beside(engine.shelf.database, size)  # afterwards: a copy of the shelf may lack what was written just now
     return size - start
 
 
