@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -59,22 +59,18 @@ def take_roster(engine: Engine, feed: FeedSettings, pull: Pull, intake: Intake, 
     twice = persons_twice(list(listed.clients.values()))
     intake.faults.extend(_doubled(pair.lines) for pair in twice)
     intake.faults.extend(_undated(entry) for entry in listed.clients.values() if not birth_days(entry))
-    with engine.database.read() as conn:
-        before = {c.ref: c for c in clients.every(conn, engine.vault, feed.org)}
-    active = {ref for ref, c in before.items() if not c.retired}
-    missing = sorted(active - listed.clients.keys())
+    before = _before(engine, feed, listed.clients)
+    missing = sorted(before.active - listed.clients.keys())
     if not intake.believed:
-        _believe(feed, len(active), len(missing), len(listed.clients))
+        _believe(feed, len(before.active), len(missing), len(listed.clients))
     # Written in the order of their names, which is random: the roster's own, often alphabetical, would tell surnames by place.
-    fresh = [(ref, e) for ref, e in sorted(listed.clients.items()) if _differs(before.get(ref), e)]
+    fresh = [(ref, e) for ref, e in sorted(listed.clients.items()) if ref not in before.same]
     encoded = _encoded(engine, [e for _, e in fresh])
     stored = (StoredClient(ref, entry, encoding) for (ref, entry), encoding in zip(fresh, encoded, strict=True))
     with engine.database.write() as conn:
         # A whole caseload that is loaded for the first time is told of by what is booked from then on.
-        if clients.put_all(conn, engine.vault, stored, now, pending=bool(before)):
+        if clients.put_all(conn, engine.vault, stored, now, pending=before.any):
             engine.log.info("client.purged_not_revived", state="purged")
-        unchanged = listed.clients.keys() - {ref for ref, _ in fresh}
-        clients.seen(conn, sorted(unchanged), now)
         clients.retire(conn, missing, now)
         leaves = take_others(engine, conn, feed, listed.others, intake)
         feeds.replaced_asides(conn, feed.id, intake.delivery)
@@ -89,6 +85,29 @@ class _Listed:
 
     clients: dict[ClientRef, RosterEntry] = field(default_factory=dict)
     others: list[StaffMember | RawResource] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Before:
+    """What is kept of the organisation's clients until now."""
+
+    any: bool = False
+    active: set[ClientRef] = field(default_factory=set)
+    same: set[ClientRef] = field(default_factory=set)
+    """Those whom the new roster lists just as they are: nothing of them is written again."""
+
+
+def _before(engine: Engine, feed: FeedSettings, listed: Mapping[ClientRef, RosterEntry]) -> _Before:
+    found = _Before()
+    with engine.database.read() as conn:
+        for kept in clients.every(conn, engine.vault, feed.org):  # one at a time: half a million are not held twice
+            found.any = True
+            if kept.retired:
+                continue
+            found.active.add(kept.ref)
+            if kept.ref in listed and not _differs(kept.entry, listed[kept.ref]):
+                found.same.add(kept.ref)
+    return found
 
 
 def _read(engine: Engine, pull: Pull, intake: Intake) -> _Listed:
@@ -155,10 +174,8 @@ def _believe(feed: FeedSettings, active: int, missing: int, listed: int) -> None
         )
 
 
-def _differs(before: StoredClient | None, entry: RosterEntry) -> bool:
-    if before is None or before.retired:
-        return True
-    return replace(before.entry, source_line=0) != replace(entry, source_line=0)
+def _differs(before: RosterEntry, entry: RosterEntry) -> bool:
+    return replace(before, source_line=0) != replace(entry, source_line=0)
 
 
 def _encoded(engine: Engine, entries: list[RosterEntry]) -> list[bytes]:

@@ -120,12 +120,6 @@ def _row(vault: Vault, stored: StoredClient, now: datetime, revision: int) -> di
     }
 
 
-def seen(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
-    """The roster still lists these clients, unchanged."""
-    for start in range(0, len(refs), _AT_ONCE):
-        conn.execute(update(client).where(client.c.ref.in_(refs[start : start + _AT_ONCE])).values(seen_at=now))
-
-
 def retire(conn: Connection, refs: list[ClientRef], now: datetime) -> None:
     """The roster no longer lists these clients: they stop matching, their history stays."""
     gone = {"retired_at": now, "revision": revise(conn)} if refs else {}

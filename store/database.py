@@ -169,7 +169,14 @@ def _engine(url: str, *, read_only: bool = False) -> Engine:
 def _sqlite_pragmas(dbapi: Any, _record: object) -> None:
     dbapi.isolation_level = None  # the driver's own BEGIN comes too late for BEGIN IMMEDIATE
     cursor = dbapi.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+        "journal_size_limit=67108864",  # the log of one large roster does not keep its gigabytes
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

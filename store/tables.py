@@ -120,7 +120,7 @@ client = Table(
     Column("ref", REF, primary_key=True),
     Column("org", String(64), nullable=False),
     Column("sealed", LargeBinary),  # null once purged: the tombstone keeps a stale roster from reviving them
-    Column("seen_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),  # when a roster last brought them new or changed
     Column("retired_at", UtcDateTime),
     Column("purged_at", UtcDateTime),
     Column(
