@@ -10,6 +10,7 @@ from alerts.content import AlertKind
 from alerts.threads import OPENING, next_kind
 from connectors.schema import Scope, Semantics
 from connectors.scope import goes_on, not_news, who
+from matcher import EncodedBatch
 from records import BookingEvent, Custody, EventKind
 from store.bookings import STATE_AFTER
 
@@ -44,7 +45,7 @@ def kind_of(event: BookingEvent, encoding: bytes, before: Before | None, semanti
         return EventKind.RELEASE_WITHDRAWN if _withdrawn(event, before.event, semantics) else EventKind.AMENDED
     if event.facility and before.event.facility and event.facility != before.event.facility:
         return EventKind.TRANSFERRED
-    if encoding and before.encoding and encoding != before.encoding:
+    if corrected(encoding, before.encoding):
         return EventKind.IDENTITY_CHANGED
     if event.next_court_at and event.next_court_at != before.event.next_court_at:
         return EventKind.COURT_DATE
@@ -109,8 +110,13 @@ def untold(event: BookingEvent, state: str, scope: Scope, before: BookingEvent |
 
 
 def corrected(encoding: bytes, before: bytes) -> bool:
-    """Whether somebody else, or the same person otherwise described, is said to be in a booking that was known."""
-    return bool(encoding and before) and encoding != before
+    """Whether somebody else, or the same person otherwise described, is said to be in a booking that was known.
+
+    Where the two are of different epochs or schemas nobody can tell, and a new program's first delivery corrects nobody.
+    """
+    if not (encoding and before) or encoding == before:
+        return False
+    return EncodedBatch.header_of(encoding) == EncodedBatch.header_of(before)
 
 
 def goes_on_untold(event: BookingEvent, state: str, scope: Scope, now: datetime) -> bool:

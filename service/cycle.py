@@ -26,6 +26,7 @@ from service.measures.closing import daily as daily_closing
 from service.newcomers import look_back
 from service.progress import Progress, silent
 from service.reconsider import Reconsidered, reconsider
+from service.reencoding import see_to
 from service.retention import daily
 from service.screening import Screener, Tally
 from service.spool import SealedSpool
@@ -78,6 +79,8 @@ class Cycle:
     def run(self) -> CycleReport:
         report = CycleReport(self.engine.clock())
         in_force.note(self.engine)
+        self.progress("encodings", "")
+        see_to(self.engine)
         self._feeds("roster", lambda feed, pull: self._take_roster(feed, pull, report), report)
         self.progress("index", "")
         screener = Screener.open(self.engine, load_index(self.engine), self.within)

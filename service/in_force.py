@@ -22,7 +22,7 @@ def note(engine: Engine) -> None:
     now = of(engine)
     _note_keys(engine, now[VERSION])
     with engine.database.read() as conn:
-        if in_force.known(conn) == now:
+        if now.items() <= in_force.known(conn).items():
             return
     with engine.database.write() as conn:
         before = in_force.known(conn)

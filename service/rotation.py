@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from audit.leaves import Kind, leaf
@@ -17,16 +16,11 @@ from service.keys import key_provider, wrapper
 from service.rotation_files import next_master, retire_master
 from service.setup import write_secret
 from store import clients, resealing, vaults
-from store.clients import StoredClient
 from store.database import Database
 from store.envelope import RandomBytes
 from store.key_providers import write_wrapped
 from store.keys import MASTER_BYTES, KeyRing, format_master
 from store.vaults import EPOCH, HeldKey
-
-_CHUNK = 500
-Told = Callable[[int, int], None]
-"""How many clients are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ class KeyStatus:
 
 def status(engine: Engine) -> KeyStatus:
     with engine.database.read() as conn:
-        epochs = Counter(EncodedBatch.from_bytes(c.encoding).header.epoch for c in clients.every(conn, engine.vault))
+        epochs = Counter(EncodedBatch.header_of(c.encoding).epoch for c in clients.every(conn, engine.vault))
         keys = tuple(vaults.listed(conn))
         used = resealing.keys_in_use(conn) - {key.id for key in keys if key.destroyed_at is None}
     return KeyStatus(
@@ -108,29 +102,6 @@ def begin_epoch(engine: Engine, environment: Mapping[str, str], name: str) -> No
         engine.audit.append(conn, [made], now)
 
 
-def reencode(engine: Engine, told: Told) -> int:
-    """Store every client's encoding under the current epoch. May be cut off and run again; the service goes on meanwhile.
-
-    A client that is retired keeps the old one: they are encoded anew when a roster lists them again.
-    """
-    with engine.database.read() as conn:
-        stale = [c.ref for c in clients.every(conn, engine.vault) if not c.retired and not _current(engine, c)]
-    done = 0
-    remaining = iter(stale)
-    while chunk := list(islice(remaining, _CHUNK)):
-        with engine.database.write() as conn:
-            held = (clients.get(conn, engine.vault, ref) for ref in chunk)
-            renewed = [_renewed(engine, c) for c in held if c is not None and not c.retired and not _current(engine, c)]
-            clients.put_all(conn, engine.vault, renewed, engine.clock())
-        done += len(chunk)
-        told(done, len(stale))
-    return done
-
-
-def _renewed(engine: Engine, client: StoredClient) -> StoredClient:
-    return replace(client, encoding=engine.encoder.encode([client.entry.identities]).to_bytes())
-
-
 def end_epoch(engine: Engine, name: str) -> None:
     """Destroy an epoch's key: nothing under it can be made or read as a name again.
 
@@ -157,7 +128,3 @@ def record_rotation(engine: Engine) -> None:
     """Say in the audit log that the master key was changed."""
     with engine.database.write() as conn:
         engine.audit.append(conn, [leaf(Kind.KEY_CHANGE, key_purpose="master", change="rotated")], engine.clock())
-
-
-def _current(engine: Engine, client: StoredClient) -> bool:
-    return EncodedBatch.from_bytes(client.encoding).header == engine.encoder.header

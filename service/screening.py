@@ -125,10 +125,12 @@ class Screener:
         return link(batch, self.index, constraints=self.constraints, persons=persons)
 
     def match_stored(self, stored: Sequence[tuple[bytes, BookingEvent]]) -> list[BookingLinks]:
-        """The same for encodings as they lie in the store. One of an earlier epoch is never compared: it links to nobody."""
+        """The same for encodings as they lie in the store. One of an earlier epoch or schema is never compared: it links to nobody, and the log says so."""
         batches = [EncodedBatch.from_bytes(encoding) for encoding, _ in stored]
         able = [n for n, batch in enumerate(batches) if batch.header == self.engine.encoder.header]
         found = [NO_LINKS] * len(stored)
+        if len(able) < len(stored):
+            self.engine.log.warning("encodings.outdated", count=len(stored) - len(able))
         if able:
             persons = [person_numbers(self.engine, stored[n][1]) for n in able]
             for n, links in zip(

@@ -59,6 +59,16 @@ def series_of(engine: Engine, feed: str, number: Number) -> str:
     return engine.locator.ref("series", feed, *number)
 
 
+def content_of(engine: Engine, feed: str, event: BookingEvent) -> str:
+    """What an event of this feed says, as the store names it."""
+    return _keyed(engine, feed, number_of(event), event.content_hash)
+
+
+def _keyed(engine: Engine, feed: str, number: Number, content_hash: str) -> str:
+    """A plain hash of a name and a birth date is as good as both to whoever has a list of people."""
+    return engine.locator.ref("event", feed, *number, content_hash)
+
+
 def overlap(before: Sequence[str], now: Sequence[str]) -> int:
     """The length of the longest end of `before` that is a beginning of `now`."""
     longest = min(len(before), len(now))
@@ -100,8 +110,7 @@ class Sorter:
         return _Course(delivered, known, last.ref, last.seq, {said.content for said in before})
 
     def _content(self, number: Number, content_hash: str) -> str:
-        """Keyed: a plain hash of a name and a birth date is as good as both to whoever has a list of people."""
-        return self.engine.locator.ref("event", self.feed, *number, content_hash)
+        return _keyed(self.engine, self.feed, number, content_hash)
 
 
 def alone(engine: Engine, conn: Connection, event: BookingEvent) -> Fresh | None:

@@ -40,6 +40,8 @@ class StandingIndex:
     revision: int = 0
     replaced: int = field(default=0)
     """Clients who changed since the index was made."""
+    seen_to: bool = False
+    """Whether this process has seen to encodings that it cannot compare. Once: two programs of two schemas would undo each other's work."""
 
     def follow(self, engine: Engine) -> RosterIndex:
         """The index as of now."""

@@ -75,6 +75,13 @@ class Vault:
         """The same vault, sealing with this key."""
         return Vault({**self._keys, key.id: key}, key.id, self._random, self._find)
 
+    def like(self, sealed: bytes, *, place: str) -> Vault:
+        """The same vault, sealing with the key that this value is sealed under. Raises KeyDestroyed."""
+        key = self._keys.get(key_of(sealed)) or self._find(key_of(sealed))
+        if key is None:
+            raise KeyDestroyed(f"the data key of the value at {place} was destroyed or never loaded")
+        return self.under(key)
+
     def seal(self, plaintext: bytes, *, place: str) -> bytes:
         """`place` is table and row; it must be given again to open."""
         nonce = self._random(_NONCE)

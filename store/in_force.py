@@ -10,6 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from store.tables import in_force, known_keys, linkage_model
 
+ENCODED, LOST = "encoded", "encoded-lost"
+"""What stored encodings are of, and how many stays could not be encoded so: kept by `service.reencoding`."""
+
 
 def known(conn: Connection) -> dict[str, str]:
     """By name: a hash, or a name that an organisation gave."""
@@ -17,7 +20,8 @@ def known(conn: Connection) -> dict[str, str]:
 
 
 def keep(conn: Connection, now: Mapping[str, str], at: datetime) -> None:
-    conn.execute(delete(in_force))
+    """Of these names alone: what is said of others stands."""
+    conn.execute(delete(in_force).where(in_force.c.name.in_(list(now))))
     conn.execute(insert(in_force), [{"name": name, "value": value, "at": at} for name, value in now.items()])
 
 

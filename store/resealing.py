@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, literal, select, update
 
 from records import BookingRef
-from store.bookings import place_of
+from store.bookings import pack, place_of, unpack
 from store.envelope import Vault, key_of
 from store.errors import KeyDestroyed
 from store.sources import place_of as place_of_source
 from store.tables import booking, booking_source
+
+_AT_ONCE = 500
 
 
 def reseal(conn: Connection, vault: Vault, ref: BookingRef, to: Vault) -> int:
@@ -28,6 +31,44 @@ def reseal(conn: Connection, vault: Vault, ref: BookingRef, to: Vault) -> int:
         conn.execute(update(column.table).where(column == row[0]).values(sealed=to.seal(plain, place=place)))
         done += 1
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEncoding:
+    """By what a stay is known (`series` is empty), or one feed's view of it."""
+
+    booking: BookingRef
+    series: str
+    encoding: bytes = field(repr=False)
+    release_inferred: bool = False
+
+
+def encodings(conn: Connection, vault: Vault) -> Iterator[HeldEncoding]:
+    """Of every stay whose content is still there, and of every feed's view of one."""
+    stays = select(booking.c.ref, literal("").label("series"), booking.c.sealed).where(booking.c.sealed.is_not(None))
+    views = select(booking_source.c.booking.label("ref"), booking_source.c.series, booking_source.c.sealed)
+    for query in (stays.order_by(booking.c.ref), views.where(booking_source.c.sealed.is_not(None))):
+        for row in conn.execute(query.execution_options(yield_per=_AT_ONCE)):
+            place = place_of_source(row.series) if row.series else place_of(BookingRef(row.ref))
+            try:
+                event, encoding = unpack(vault.open(row.sealed, place=place))
+            except KeyDestroyed:
+                continue
+            yield HeldEncoding(BookingRef(row.ref), row.series, encoding, event.release_inferred)
+
+
+def encode_anew(conn: Connection, vault: Vault, ref: BookingRef, renewed: Mapping[bytes, bytes]) -> None:
+    """Put new encodings in the place of old ones, each sealed under the key it was under: nothing lives longer for it."""
+    for column, row, place in _values(conn, ref):
+        if row.sealed is None:
+            continue
+        try:
+            event, encoding = unpack(vault.open(row.sealed, place=place))
+            if encoding in renewed:
+                sealed = vault.like(row.sealed, place=place).seal(pack(event, renewed[encoding]), place=place)
+                conn.execute(update(column.table).where(column == row[0]).values(sealed=sealed))
+        except KeyDestroyed:
+            continue
 
 
 def under(conn: Connection, key_id: str) -> list[BookingRef]:

@@ -18,7 +18,7 @@ from records import BookingEvent, BookingRef
 from store.bookings import pack, unpack
 from store.envelope import Vault
 from store.errors import KeyDestroyed
-from store.tables import booking_event, booking_source
+from store.tables import booking_event, booking_source, delivery
 
 _AT_ONCE = 500  # below every database's limit of bound values
 
@@ -51,6 +51,28 @@ def history(conn: Connection, series: Collection[str]) -> dict[str, list[Said]]:
         query = select(*columns).where(booking_event.c.series.in_(chunk)).order_by(booking_event.c.seq)
         for name, ref, seq, content in conn.execute(query):
             found[name].append(Said(ref, seq, content))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One event of a series as it was taken in: of which stay, and when its delivery came first."""
+
+    booking: BookingRef
+    content: str
+    kind: str
+    received_at: datetime
+
+
+def taken(conn: Connection, series: Collection[str]) -> dict[str, list[Taken]]:
+    """What was taken in of each series, in order."""
+    found: dict[str, list[Taken]] = defaultdict(list)
+    columns = (booking_event.c.series, booking_event.c.booking, booking_event.c.content, booking_event.c.kind)
+    joined = booking_event.join(delivery, delivery.c.ref == booking_event.c.delivery)
+    for chunk in _chunks(sorted(series)):
+        query = select(*columns, delivery.c.received_at).select_from(joined).where(booking_event.c.series.in_(chunk))
+        for row in conn.execute(query.order_by(booking_event.c.seq)):
+            found[row.series].append(Taken(BookingRef(row.booking), row.content, row.kind, row.received_at))
     return found
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from alembic.script import Script
-from sqlalchemy import Connection, func, select, table, text
+from sqlalchemy import Connection, Table, func, select, table, text
 
+from matcher import default_model
+from store import in_force as said_in_force
 from store import migrate
 from store.database import Database
 from store.errors import DatabaseBroken
-from store.tables import metadata
+from store.tables import booking, client, in_force, metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,15 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Encodings:
+    """Whether people are encoded as they were (None: nobody said how they were), and how many rows there are otherwise."""
+
+    same: bool | None
+    clients: int
+    bookings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """From where to where, in which steps, and how much there is to go through."""
 
@@ -35,6 +46,7 @@ class Plan:
     steps: tuple[Step, ...]
     rows: int
     bytes: int
+    encodings: Encodings
 
     @property
     def stop_needed(self) -> bool:
@@ -49,7 +61,7 @@ def plan(database: Database) -> Plan:
     if at is not None and at not in known:
         raise DatabaseBroken(f"the database is at version {at}, which this program does not know: it is of a newer one")
     with database.read() as conn:
-        return Plan(at, to, tuple(_step(each) for each in _missing(at)), _rows(conn), _bytes(conn))
+        return Plan(at, to, tuple(_step(each) for each in _missing(at)), _rows(conn), _bytes(conn), _encodings(conn))
 
 
 def _missing(at: str | None) -> Sequence[Script]:
@@ -64,6 +76,18 @@ def _step(script: Script) -> Step:
     source = inspect.getsource(module)
     back = inspect.getsource(module.downgrade) if hasattr(module, "downgrade") else "raise"
     return Step(script.revision, script.doc.partition("\n")[0], "batch_alter_table" in source, "raise " not in back)
+
+
+def _encodings(conn: Connection) -> Encodings:
+    there = [t.name for t in (client, booking, in_force) if conn.dialect.has_table(conn, t.name)]
+    counts = [_sealed(conn, t) if t.name in there else 0 for t in (client, booking)]
+    said = said_in_force.known(conn).get(said_in_force.ENCODED, "") if in_force.name in there else ""
+    return Encodings(said.partition("/")[0] == default_model().schema_hash if said else None, *counts)
+
+
+def _sealed(conn: Connection, held: Table) -> int:
+    count: int = conn.execute(select(func.count()).select_from(held).where(held.c.sealed.is_not(None))).scalar_one()
+    return count
 
 
 def _rows(conn: Connection) -> int:

@@ -1,4 +1,4 @@
-"""encode: a whole population becomes encodings under the installation's linkage epoch, here or on a trusted cluster."""
+"""encode: a whole population becomes encodings under the current linkage epoch; and what an upgrade does with the stored ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from config import Refuse
+from config import KeyUnavailable, Refuse, WarmlinkError
 from matcher import default_model
+from service import reencoding
 from service.cli.common import ConfigOption, JsonOption, engine_of, out, print_json
 from service.encode import EncodeReport, Work, run_encode
 from service.kernel import chosen
 from service.spark import spreading
+from store import upgrading
 
 PANEL = "Measure the matcher"
 
@@ -69,3 +71,53 @@ def _print(report: EncodeReport, output: Path) -> None:
         out.print(f"  [yellow]left out[/] {bad.file} line {bad.line}: {bad.reason}")
     if len(report.bad_rows) > 20:
         out.print(f"  [yellow]... and {len(report.bad_rows) - 20} more rows[/]")
+
+
+def bring_up(config: Path | None) -> None:
+    """After an upgrade: stored encodings that this program cannot compare are made anew."""
+    try:
+        with engine_of(config) as engine:
+            done = reencoding.settle(engine, lambda so_far, of: out.print(f"  {so_far} of {of} encoded anew"))
+    except KeyUnavailable as missing:
+        out.print(f"Stored encodings are looked at when the service starts ({missing}).", soft_wrap=True)
+        return
+    if done.clients or done.bookings:
+        out.print(f"{done.clients} clients and {done.bookings - done.lost} bookings were encoded anew.")
+    _print_lost(done.lost)
+
+
+def print_expected(plan: upgrading.Plan, config: Path | None) -> None:
+    """What an upgrade would come upon among the stored encodings: counted where the database can be opened, else from its rows."""
+    try:
+        with engine_of(config) as engine:
+            found = reencoding.survey(engine)
+    except WarmlinkError:  # a database of before, a configuration or a key that is still to be mended
+        _print_rows(plan.encodings)
+        return
+    if found.clients or found.bookings:
+        out.print(
+            f"{found.clients} clients and {found.bookings} bookings are to be encoded anew; the service does it when it starts."
+        )
+    _print_lost(found.lost)
+
+
+def _print_rows(found: upgrading.Encodings) -> None:
+    if found.same:
+        out.print("People are encoded as before.")
+        return
+    why = "is not known" if found.same is None else "is another"
+    out.print(
+        f"The encoding of people {why}: up to {found.clients} clients and {found.bookings} bookings will be encoded anew."
+        " Bookings whose deliveries are not archived any more (`audit.match_window_days`) cannot be: they link to nobody"
+        " until they are delivered again, and `warmlink doctor` counts them.",
+        soft_wrap=True,
+    )
+
+
+def _print_lost(lost: int) -> None:
+    if lost:
+        out.print(
+            f"[yellow]{lost} bookings cannot be encoded anew[/]: their deliveries are gone. They link to nobody until the jails"
+            " deliver them again; then `warmlink upgrade` once more.",
+            soft_wrap=True,
+        )

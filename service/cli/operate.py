@@ -17,6 +17,7 @@ from config.keys import KeyChanges, changes, from_text
 from config.loading import read_toml
 from service import explain as explaining
 from service import schedule
+from service.cli import encoding
 from service.cli.common import (
     ConfigOption,
     JsonOption,
@@ -227,6 +228,8 @@ def upgrade(
         out.print(f"The database is at version {migrate.current(database)} (it was at {before}).")
     finally:
         database.close()
+    if back is None:
+        encoding.bring_up(config)
 
 
 def _plan(path: Path, *, as_json: bool) -> None:
@@ -243,6 +246,7 @@ def _plan(path: Path, *, as_json: bool) -> None:
         print_json({**plain(found), "stop_needed": found.stop_needed, "settings": plain(settings)})
         return
     _print_plan(found)
+    encoding.print_expected(found, path)
     _print_settings(settings)
 
 

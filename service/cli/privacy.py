@@ -12,7 +12,7 @@ import typer
 
 from config import Refuse
 from service import held as rights
-from service import rotation, shelving
+from service import reencoding, rotation, shelving
 from service.cli.common import (
     ByOption,
     ConfigOption,
@@ -157,8 +157,13 @@ def _rotate_linkage(name: str, config: Path | None) -> None:
         if engine.linkage_key.epoch != name:
             rotation.begin_epoch(engine, os.environ, name)
     with engine_of(config) as engine:  # opened anew: now under the new epoch
-        done = rotation.reencode(engine, lambda so_far, of: out.print(f"  {so_far} of {of} clients"))
-    out.print(f"Linkage epoch {name} is current; {done} clients were encoded anew. Restart the service.")
+        done = reencoding.renew(engine, lambda so_far, of: out.print(f"  {so_far} of {of}"))
+    out.print(
+        f"Linkage epoch {name} is current; {done.clients} clients and {done.bookings - done.lost} bookings were encoded anew."
+        " Restart the service."
+    )
+    if done.lost:
+        out.print(f"[yellow]{done.lost} bookings could not be[/]: they link to nobody until they are delivered again.")
 
 
 @keys_app.command("rewrap")

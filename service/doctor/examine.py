@@ -15,7 +15,20 @@ from service.logs import error_code
 from service.status import StatusPage, status
 
 BEFORE = ("permissions", "disk", "time zone")
-CHECKS = (*BEFORE, "database", "clock", "keys", "feeds", "outbox", "cycle", "anchors", "backup", "mail", "certificates")
+CHECKS = (
+    *BEFORE,
+    "database",
+    "clock",
+    "keys",
+    "encodings",
+    "feeds",
+    "outbox",
+    "cycle",
+    "anchors",
+    "backup",
+    "mail",
+    "certificates",
+)
 
 
 def examine(
@@ -47,6 +60,7 @@ def _of_the_engine(
         "database": lambda: inside.database(engine.database),
         "clock": lambda: _clock(engine),
         "keys": lambda: secrets_and_doors.keys(engine, now),
+        "encodings": lambda: inside.encodings(engine),
         "feeds": lambda: inside.feeds(page()),
         "outbox": lambda: inside.outbox(engine, page(), now),
         "cycle": lambda: inside.cycle(engine, page(), now),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from config import WarmlinkError
+from service import reencoding
 from service.backups import journal
 from service.backups.note import latest
 from service.doctor.finding import Finding, fault, warning, well
@@ -33,6 +34,24 @@ def database(opened: Database) -> Iterator[Finding]:
         else:
             conn.exec_driver_sql("SELECT 1")
     yield well("database", f"{opened.dialect} answers")
+
+
+def encodings(engine: Engine) -> Iterator[Finding]:
+    """Whether everybody who is held can be compared by this program, under this epoch."""
+    said, lost = reencoding.known(engine)
+    if said != reencoding.encoded_as(engine):
+        found = reencoding.survey(engine)
+        if found.clients or found.bookings:
+            words = f"{found.clients} clients and {found.bookings} bookings are to be encoded anew"
+            yield warning("encodings", words, "the next start of the service does it, or `warmlink upgrade`")
+        lost = found.lost
+    elif lost:
+        lost = reencoding.count_lost(engine)
+    if lost:
+        words = f"{lost} bookings cannot be encoded anew, because their deliveries are gone: they link to nobody"
+        yield warning("encodings", words, "have the jails deliver who is in custody, then `warmlink upgrade`")
+    else:
+        yield well("encodings", "every booking that is held can be compared")
 
 
 def feeds(page: StatusPage) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from bench.exposure import installation
 from config import KeyUnavailable, Refuse, Settings, load
 from matcher import HeaderMismatch, link
 from records import Identity
-from service import rotation
+from service import reencoding, rotation
 from service.caseload import load_index
 from service.cycle import Cycle
 from service.engine import Engine, key_ring, open_engine
@@ -126,10 +126,10 @@ def test_an_epoch_is_rotated_while_the_service_goes_on(settings: Settings, engin
     with pytest.raises(HeaderMismatch, match=r"epoch|key_id"):
         link(fresh.encoder.encode(person), old)
     told: list[tuple[int, int]] = []
-    assert rotation.reencode(fresh, lambda done, of: told.append((done, of))) == 12
+    assert reencoding.reencode(fresh, lambda done, of: told.append((done, of))) == 12
     assert told[-1] == (12, 12)
     assert rotation.status(fresh).encodings == {"e2": 12}
-    assert rotation.reencode(fresh, lambda *_: None) == 0
+    assert reencoding.reencode(fresh, lambda *_: None) == 0
     assert len(load_index(fresh)) == 12
     fresh.close()
 
@@ -146,7 +146,7 @@ def test_an_epoch_ends_only_when_nobody_is_left_in_it(settings: Settings, engine
         rotation.end_epoch(fresh, "e1")
     with pytest.raises(Refuse, match="current"):
         rotation.end_epoch(fresh, "e2")
-    rotation.reencode(fresh, lambda *_: None)
+    reencoding.reencode(fresh, lambda *_: None)
     rotation.end_epoch(fresh, "e1")
     with pytest.raises(Refuse, match="no epoch"):
         rotation.end_epoch(fresh, "e1")
