@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,15 @@ AT_ONCE = 20_000
 """Clients of a part that are indexed and compared together: so much memory a worker needs."""
 
 
+def packed(value: object) -> bytes:
+    """For a broadcast. Arrays themselves are not: Spark's encrypted stream cannot take buffers that are handed over uncopied."""
+    return pickle.dumps(value)
+
+
+def _unpacked(sent: Any) -> Any:
+    return pickle.loads(sent.value)  # noqa: S301 - what the driver packed, as Spark's own broadcasts are
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
     """What each worker is told of the whole roster, beside its own part."""
@@ -47,7 +57,7 @@ def block_sizes(keys: Any) -> Callable[[Batches], Batches]:
     """Counts how large the blocks are that the bookings look into. `keys` is a broadcast of them."""
 
     def run(batches: Batches) -> Batches:
-        wanted: Keys = keys.value
+        wanted: Keys = _unpacked(keys)
         total = np.zeros(sum(map(len, wanted)), np.int64)
         for _, segment in _segments(batches):
             total += np.concatenate(sizes(segment, wanted))
@@ -60,9 +70,9 @@ def against_all(roster: Any, bookings: Any) -> Callable[[Batches], Batches]:
     """Compares each part of the roster with all bookings; both arguments are broadcasts."""
 
     def run(batches: Batches) -> Batches:
-        booked = [EncodedBatch.from_bytes(data) for data in bookings.value]
+        booked, told = [EncodedBatch.from_bytes(data) for data in _unpacked(bookings)], _unpacked(roster)
         for people in _gathered(_segments(batches)):
-            yield _compared(roster.value, people, booked)
+            yield _compared(told, people, booked)
 
     return run
 
@@ -122,7 +132,9 @@ def in_bucket(roster: Any) -> Callable[[Any, pa.Table, pa.Table], pa.Table]:
             for n, data in zip(ranked["number"].to_pylist(), ranked["encoding"].to_pylist(), strict=True)
         ]
         batches = [EncodedBatch.from_bytes(data) for data in booked["encoding"].to_pylist()]
-        return pa.Table.from_batches([_compared(roster.value, people, batches)]) if people else _FOUND.empty_table()
+        return (
+            pa.Table.from_batches([_compared(_unpacked(roster), people, batches)]) if people else _FOUND.empty_table()
+        )
 
     return run
 

@@ -66,9 +66,12 @@ class Narrowing:
     def _roster(self) -> DataFrame:
         return self.spark.read.parquet(str(self.folder / "roster"))
 
+    def _sent(self, value: object) -> Any:
+        return self.spark.sparkContext.broadcast(kernels.packed(value))
+
     def _broadcast(self, measure: Measure, booked: list[EncodedBatch]) -> tuple[Keys, Found, int]:
         keys = asked(booked)
-        send = self.spark.sparkContext.broadcast
+        send = self._sent
         counted = self._roster().mapInArrow(kernels.block_sizes(send(keys)), kernels.COUNTS).collect()
         total = sum((np.frombuffer(row.counts, np.int64) for row in counted), np.zeros(sum(map(len, keys)), np.int64))
         full = over_cap(keys, np.split(total, np.cumsum([len(k) for k in keys])[:-1]), self.model)
@@ -95,7 +98,7 @@ class Narrowing:
         people = roster.mapInArrow(kernels.single, kernels.PEOPLE)
         clients = pairs.select("bucket", "number").distinct().join(people, "number")
         booked = bookings.withColumnRenamed("number", "bucket")
-        told = self.spark.sparkContext.broadcast(kernels.Roster(self.model.to_json(), measure, full, self.kernel))
+        told = self._sent(kernels.Roster(self.model.to_json(), measure, full, self.kernel))
         found = (
             clients.groupBy("bucket")
             .cogroup(booked.groupBy("bucket"))

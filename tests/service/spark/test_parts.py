@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pyspark.serializers import ChunkedStream
 
 from config import ConfigError, TellPerson
 from matcher import EncodedBatch, RosterIndex, default_model
@@ -15,6 +18,7 @@ from matcher.part import Measure, PartOfRoster, asked, blanked, over_cap, sizes,
 from service import tabular
 from service.common_form import Encoded
 from service.link import run_link
+from service.spark import kernels
 from tests.service.spark.drive import KEY
 from tests.service.spark.test_spark import _files, _rows
 
@@ -101,3 +105,14 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(__import__("sys").modules, "pyspark.sql", None)
     with pytest.raises(ConfigError, match=r"warmlink\[spark\]"), narrowing("local[1]", MODEL, None):
         pytest.fail("a session was opened")
+
+
+def test_large_arrays_go_through_an_encrypted_broadcast() -> None:
+    """Spark encrypts by default here, and its stream asks each buffer for its length: pickle hands large arrays over without one."""
+    keys = (np.arange(1 << 20, dtype=np.uint32),)
+    sent = BytesIO()
+    stream = ChunkedStream(sent, 1 << 13)
+    pickle.dump(kernels.packed(keys), stream, pickle.HIGHEST_PROTOCOL)  # as pyspark.core.broadcast does
+    stream.close()
+    assert sent.tell() > keys[0].nbytes
+    assert (pickle.loads(kernels.packed(keys))[0] == keys[0]).all()
