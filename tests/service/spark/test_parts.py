@@ -111,8 +111,7 @@ def test_large_arrays_go_through_an_encrypted_broadcast() -> None:
     """Spark encrypts by default here, and its stream asks each buffer for its length: pickle hands large arrays over without one."""
     keys = (np.arange(1 << 20, dtype=np.uint32),)
     sent = BytesIO()
-    stream = ChunkedStream(sent, 1 << 13)
+    stream = ChunkedStream(sent, 1 << 13)  # type: ignore[no-untyped-call]  # pyspark has no types there
     pickle.dump(kernels.packed(keys), stream, pickle.HIGHEST_PROTOCOL)  # as pyspark.core.broadcast does
-    stream.close()
-    assert sent.tell() > keys[0].nbytes
+    assert sent.tell() > keys[0].nbytes - (1 << 13)
     assert (pickle.loads(kernels.packed(keys))[0] == keys[0]).all()
