@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from audit.checkpoint import Checkpoint, open_checkpoint
 from audit.errors import LeafRefused, LogBroken
 from audit.leaves import Entry, decode
-from audit.log import leaf_hashes, read_frontier
+from audit.log import leaf_hashes, read_frontier, rows_of
 from audit.merkle import Frontier, leaf_hash
 from audit.note import VerifierKey
 from store.tables import audit_checkpoint, audit_head, audit_leaf
@@ -38,8 +38,7 @@ def adopt(
     for chunk in _chunks(kept):
         hashes = [leaf_hash(entry) for entry in chunk]
         taken += [_in_place(entry, frontier.size + n) for n, entry in enumerate(chunk)]
-        rows = zip(range(frontier.size, frontier.size + len(chunk)), chunk, hashes, strict=True)
-        conn.execute(insert(audit_leaf), [{"position": p, "entry": e, "leaf_hash": h} for p, e, h in rows])
+        conn.execute(insert(audit_leaf), rows_of(frontier.size, chunk, hashes))
         for hashed in hashes:
             frontier = frontier.extend([hashed])
             if frontier.size in published:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from audit.access import access, break_glass
 from audit.accounting import Accounting, accounting, after_revocation
@@ -15,7 +15,9 @@ from audit.errors import ReportRefused
 from audit.facts import MAX_COUNT
 from audit.leaves import Entry, Kind
 from audit.log import entries
-from audit.report import Period, Table
+from audit.places import Sought, chunks, horizon
+from audit.report import ALWAYS, Period, Table, text
+from store.tables import booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,12 @@ class Offer:
     answers: str
     kinds: frozenset[Kind]
     build: Build
+    of_clients: frozenset[Kind] = frozenset()
+    """Kinds that are read, whenever they were written, for the clients whom the others name."""
+    whole: bool = False
+    """Reads its kinds from the beginning: they are rare, and an old one may still wait."""
+    new_bookings: bool = False
+    """Counts bookings by the day on which they were first received, and what was found about them within a day of it."""
     needs_client: bool = False
     of_feeds: bool = False
     """About deliveries, in counts without clients: the same for every officer."""
@@ -55,6 +63,8 @@ class Offer:
     """Tells of every organisation's clients in counts: for an office of the whole installation only."""
 
 
+_CHECKED_WITHIN = timedelta(days=1)
+_MANY = 5_000
 _LOOKS = frozenset({Kind.OPENING, Kind.VIEW, Kind.REFUSED_ATTEMPT, Kind.LOGIN, Kind.EXPORT, Kind.BREAK_GLASS})
 _TOLD = frozenset({Kind.DISCLOSURE, Kind.RETRACTION})
 _CHECKED = frozenset({Kind.BOOKING_EVENT, Kind.VERDICT, Kind.QUARANTINE})
@@ -74,8 +84,9 @@ REPORTS: Mapping[str, Offer] = {
     Accounting.EVERYTHING.value: _accounting(Accounting.EVERYTHING, "Who was told about this client, at all?"),
     "after_revocation": Offer(
         "Did anything rely on a consent after its end? There must be nothing.",
-        frozenset({Kind.CONSENT, Kind.DECISION, Kind.DISCLOSURE}),
+        frozenset({Kind.DECISION, Kind.DISCLOSURE}),
         lambda known, asked: after_revocation(known, asked.period),
+        of_clients=frozenset({Kind.CONSENT}),
     ),
     "access": Offer(
         "Who looked, and who was refused?",
@@ -89,19 +100,23 @@ REPORTS: Mapping[str, Offer] = {
     ),
     "break_glass": Offer(
         "Which emergency accesses wait for a review?",
-        frozenset({Kind.BREAK_GLASS, Kind.BREAK_GLASS_REVIEW, Kind.OPENING}),
+        frozenset({Kind.BREAK_GLASS, Kind.BREAK_GLASS_REVIEW}),
         lambda known, asked: break_glass(known, asked.as_of),
+        of_clients=frozenset({Kind.OPENING}),
+        whole=True,
     ),
     "proof_of_check": Offer(
         "Was every booking checked? Fit for the jail's inspector.",
         _CHECKED,
         lambda known, asked: proof_of_check(known, asked.period),
+        new_bookings=True,
         of_feeds=True,
     ),
     "proof_of_check_classes": Offer(
         "The same with results. For the provider only, never for the jail.",
         _CHECKED,
         lambda known, asked: proof_of_check(known, asked.period, classes=True),
+        new_bookings=True,
         whole_only=True,
     ),
     "quarantine": Offer(
@@ -112,8 +127,9 @@ REPORTS: Mapping[str, Offer] = {
     ),
     "retractions": Offer(
         "Which alerts were taken back?",
-        frozenset({Kind.OPENING, Kind.RETRACTION}),
+        frozenset({Kind.RETRACTION}),
         lambda known, asked: retractions(known, asked.period),
+        of_clients=frozenset({Kind.OPENING}),
     ),
     "decisions_by_reason": Offer(
         "Why were alerts permitted or denied?",
@@ -131,9 +147,54 @@ REPORTS: Mapping[str, Offer] = {
 
 def produce(conn: Connection, code: str, asked: Request, stop: int = MAX_COUNT, only: Only = iter) -> Table:
     """The report of this code from those entries before `stop` that `only` lets through. Raises ReportRefused, LogBroken."""
-    offer = REPORTS.get(code)
-    if offer is None:
-        raise ReportRefused(f"there is no such report; there are: {', '.join(REPORTS)}")
+    offer = offered(code)
     if offer.needs_client and asked.client is None:
         raise ReportRefused(f"the report {code} is about one client; name the client")
-    return offer.build(only(entries(conn, kinds=offer.kinds, stop=stop)), asked)
+    clients = {asked.client} if offer.needs_client and asked.client else None
+    found = list(entries(conn, kinds=offer.kinds, period=_reach(offer, asked), clients=clients, stop=stop))
+    if offer.of_clients:
+        found = sorted(found + list(_besides(conn, offer, found, stop)), key=lambda entry: entry.position)
+    if offer.new_bookings and asked.since is not None:
+        found = _new(conn, found, asked.since)
+    return offer.build(only(found), asked)
+
+
+def offered(code: str) -> Offer:
+    """Raises ReportRefused for a code that there is not."""
+    if code not in REPORTS:
+        raise ReportRefused(f"there is no such report; there are: {', '.join(REPORTS)}")
+    return REPORTS[code]
+
+
+def latest(conn: Connection, code: str, period: Period, most: int) -> Period:
+    """The end of the period that no more than `most` entries are read for, or as many more as share an instant."""
+    offer = offered(code)
+    if offer.whole:
+        return period
+    since = horizon(conn, Sought(offer.kinds, period), most)
+    return period if since is None else Period(since, period.until)
+
+
+def _reach(offer: Offer, asked: Request) -> Period:
+    """What has to be read to tell of the period."""
+    if offer.whole or offer.needs_client:
+        return ALWAYS
+    until = asked.period.until
+    return Period(asked.since, until + _CHECKED_WITHIN if until and offer.new_bookings else until)
+
+
+def _besides(conn: Connection, offer: Offer, found: Sequence[Entry], stop: int) -> Iterator[Entry]:
+    """By the clients, or, where somebody is not named or they are very many, all of the kind."""
+    named = {text(entry, "client") for entry in found if entry.leaf.kind is not Kind.BREAK_GLASS_REVIEW}
+    some = named if "" not in named and len(named) <= _MANY else None
+    return entries(conn, kinds=offer.of_clients, clients=some, stop=stop)
+
+
+def _new(conn: Connection, found: Sequence[Entry], since: datetime) -> list[Entry]:
+    """Without what is about bookings that were first received before."""
+    refs = sorted({text(entry, "booking") for entry in found} - {""})
+    old: set[str] = set()
+    for some in chunks(refs):
+        known = select(booking.c.ref).where(booking.c.ref.in_(some), booking.c.first_seen_at < since)
+        old.update(conn.execute(known).scalars())
+    return [entry for entry in found if text(entry, "booking") not in old]

@@ -6,7 +6,6 @@ queue, positions have no gaps, and the log cannot fork. Append late in a transac
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +17,11 @@ from audit.errors import LeafRefused, LogBroken, ProofRefused
 from audit.facts import MAX_COUNT
 from audit.leaves import Entry, Kind, Leaf, decode
 from audit.merkle import Frontier, consistency_proof, inclusion_proof, leaf_hash
+from audit.places import Sought, chunks, columns_of, positions
+from audit.report import ALWAYS, Period
 from store.tables import audit_head, audit_leaf
 
 _PAGE = 2000
-_ENDING = re.compile(rb'"kind":"([a-z_]+)","position":\d+,"v":\d+\}\Z')
-"""Of a canonical entry: the kind can be told without reading the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,7 @@ class AuditLog:
         entries = [Entry(before.size + n, at, leaf).canonical() for n, leaf in enumerate(leaves)]
         hashes = [leaf_hash(entry) for entry in entries]
         if entries:
-            conn.execute(
-                insert(audit_leaf),
-                [
-                    {"position": before.size + n, "entry": entry, "leaf_hash": hashed}
-                    for n, (entry, hashed) in enumerate(zip(entries, hashes, strict=True))
-                ],
-            )
+            conn.execute(insert(audit_leaf), rows_of(before.size, entries, hashes))
             after = before.extend(hashes)
             conn.execute(update(audit_head).values(size=after.size, frontier=after.pack()))
         return range(before.size, before.size + len(entries))
@@ -109,22 +102,53 @@ def stored_entries(conn: Connection, start: int, stop: int) -> Iterator[StoredEn
         start = rows[-1].position + 1
 
 
+def rows_of(start: int, entries: Sequence[bytes], hashes: Sequence[bytes]) -> list[dict[str, object]]:
+    """Entries from position `start` on as the table keeps them."""
+    return [
+        {"position": start + n, "entry": entry, "leaf_hash": hashed, **columns_of(entry)}
+        for n, (entry, hashed) in enumerate(zip(entries, hashes, strict=True))
+    ]
+
+
 def entries(
-    conn: Connection, *, kinds: Collection[Kind] = (), start: int = 0, stop: int = MAX_COUNT
+    conn: Connection,
+    *,
+    kinds: Collection[Kind] = (),
+    period: Period = ALWAYS,
+    clients: Collection[str] | None = None,
+    start: int = 0,
+    stop: int = MAX_COUNT,
 ) -> Iterator[Entry]:
-    """Entries of positions [start, stop), read; only those of `kinds` if any are named. Not verified.
+    """Entries of positions [start, stop) in order, read: of these kinds (all, if none is named), in the period, about these
+    clients. Not verified.
 
     Raises LogBroken for one that is not an entry at all.
     """
-    wanted = {kind.value.encode() for kind in kinds}
-    for stored in stored_entries(conn, start, stop):
-        ending = _ENDING.search(stored.entry)
-        if wanted and ending and ending[1] not in wanted:
-            continue
-        try:
-            yield decode(stored.entry)
-        except LeafRefused as fault:
-            raise LogBroken(f"audit entry {stored.position} cannot be read; run `warmlink audit verify`") from fault
+    sought = Sought(frozenset(kinds), period, None if clients is None else frozenset(clients), start, stop)
+    found = stored_entries(conn, start, stop) if sought.everything else _at(conn, positions(conn, sought))
+    for stored in found:
+        entry = _read(stored)
+        if entry.leaf.kind in sought.kinds or not sought.kinds:
+            yield entry
+
+
+def found_at(conn: Connection, positions: Collection[int]) -> Iterator[Entry]:
+    """The entries of these positions, read; those that are not there are left out. Raises LogBroken."""
+    return map(_read, _at(conn, sorted(positions)))
+
+
+def _read(stored: StoredEntry) -> Entry:
+    try:
+        return decode(stored.entry)
+    except LeafRefused as fault:
+        raise LogBroken(f"audit entry {stored.position} cannot be read; run `warmlink audit verify`") from fault
+
+
+def _at(conn: Connection, where: Sequence[int]) -> Iterator[StoredEntry]:
+    query = select(audit_leaf.c.position, audit_leaf.c.entry, audit_leaf.c.leaf_hash).order_by(audit_leaf.c.position)
+    for some in chunks(where):
+        for position, entry, hashed in conn.execute(query.where(audit_leaf.c.position.in_(some))).all():
+            yield StoredEntry(position, _as_kept(entry), _as_kept(hashed))
 
 
 def _as_kept(value: object) -> bytes:

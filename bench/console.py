@@ -17,12 +17,8 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from random import Random
 
 # Run as a script, Python looks in this folder first and would take this file for the room of the same name.
 if (here := str(Path(__file__).resolve().parent)) in sys.path:
@@ -30,33 +26,17 @@ if (here := str(Path(__file__).resolve().parent)) in sys.path:
 
 import httpx2
 import uvicorn
-from sqlalchemy import Connection, Table, insert, select
 
+from bench.console_world import Size, Swelling, name
 from config import load
 from config.settings import ConsoleSettings
 from console.app import create_app
 from console.demo import BEGINS, seed
 from console.proofs import new_token, token_hash
-from records import BookingRef, OrgId, StaffId, StaffMember
 from service.demonstration import run_demo
 from service.engine import Engine, open_engine
-from store import accounts, bookings, staff
-from store.tables import (
-    acknowledgement,
-    alert,
-    booking,
-    client,
-    decision,
-    delivery,
-    inbox_item,
-    link,
-    outbox,
-    outcome,
-    quarantine,
-    review,
-)  # fmt: skip
+from store import accounts
 
-CLIENTS, ALERTS, REVIEWS, STAFF, DELIVERIES, SET_ASIDE = 1_000_000, 100_000, 200, 3_000, 30_000, 300
 ASKED, AT_ONCE = 20, 4
 PAGES: tuple[tuple[str, str], ...] = (
     ("", "/sign-in"),
@@ -77,150 +57,6 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("admin", "/accounts"),
 )
 """(who asks, page). The first is the empty page that the others are measured against."""
-LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-
-
-def name(kind: str, number: int) -> str:
-    """A reference as ours look: 26 letters, spread like a keyed name."""
-    seed_of = Random(f"{kind}{number}")
-    return "".join(seed_of.choices(LETTERS, k=26))
-
-
-def chunks(count: int, each: int) -> Iterator[range]:
-    return (range(start, min(start + each, count)) for start in range(0, count, each))
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much of everything."""
-
-    clients: int = CLIENTS
-    alerts: int = ALERTS
-    reviews: int = REVIEWS
-    staff: int = STAFF
-    deliveries: int = DELIVERIES
-    set_aside: int = SET_ASIDE
-
-    def tenth(self) -> Size:
-        return Size(*(count // 10 for count in (self.clients, self.alerts, self.reviews, self.staff, self.deliveries, self.set_aside)))  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Swelling:
-    """Makes the sample county large. Rows that no page opens hold noise of the length that real ones have."""
-
-    engine: Engine
-    size: Size
-
-    def run(self) -> None:
-        with self.engine.database.write() as conn:
-            self._people(conn)
-        for clients in chunks(self.size.clients, 50_000):
-            self._add(client, map(self._client, clients))
-        for numbers in chunks(self.size.alerts, 10_000):
-            for table, make in (
-                (booking, self._booking), (link, self._link), (decision, self._decision), (alert, self._alert),
-                (inbox_item, self._item), (outbox, self._sent),
-            ):  # fmt: skip
-                self._add(table, map(make, numbers))
-            self._add(
-                acknowledgement, (self._answer(n) for n in numbers if self._state(n) in {"acknowledged", "closed"})
-            )
-            self._add(outcome, (self._outcome(n) for n in numbers if n % 3 == 0))
-        self._add(delivery, map(self._delivery, range(self.size.deliveries)))
-        self._add(quarantine, map(self._row, range(self.size.set_aside)))
-        with self.engine.database.write() as conn:
-            self._doubts(conn)
-
-    def _add(self, table: Table, rows: Iterator[dict[str, object]]) -> None:
-        made = list(rows)
-        if made:
-            with self.engine.database.write() as conn:
-                conn.execute(insert(table), made)
-
-    def _people(self, conn: Connection) -> None:
-        known = staff.everyone(conn)
-        like = known[StaffId("CM033")]
-        for number in range(self.size.staff):
-            member: StaffMember = replace(
-                like,
-                staff=StaffId(f"B{number:05}"),
-                name=f"Clinician {number}",
-                supervises=(),
-                org=like.org if number % 20 == 0 else OrgId(f"provider-{number % 20}"),
-            )
-            staff.put(conn, member, BEGINS)
-
-    def _at(self, number: int) -> datetime:
-        """Spread over a year, the highest numbers the latest."""
-        return BEGINS - timedelta(days=365) * (1 - number / self.size.alerts)
-
-    def _recipient(self, number: int) -> str:
-        return "CM033" if number % 1000 == 0 else f"B{number % self.size.staff:05}"
-
-    def _state(self, number: int) -> str:
-        """Two in a hundred of the last month wait; what is older is done with."""
-        if number > self.size.alerts * 0.92 and number % 50 == 0:
-            return ("delivered", "opened")[number % 100 == 0]
-        return ("acknowledged", "closed", "closed")[number % 3]
-
-    def _client(self, number: int) -> dict[str, object]:
-        org = ("harlan-bh", "harlan-bh", "north-clinic")[number % 3]
-        return {"ref": name("client", number), "org": org, "sealed": os.urandom(1500), "seen_at": BEGINS, "retired_at": None, "purged_at": None, "pending": False}  # fmt: skip
-
-    def _booking(self, number: int) -> dict[str, object]:
-        at = self._at(number)
-        return {"ref": name("booking", number), "sealed": os.urandom(900), "state": "released", "first_seen_at": at, "updated_at": at, "baseline": False}  # fmt: skip
-
-    def _link(self, number: int) -> dict[str, object]:
-        return {"ref": name("link", number), "booking": name("booking", number), "client": name("client", number * 3), "verdict": "ALERT", "weight": 22.0, "probability": 0.999, "margin": 12.0, "levels": {"last": "exact", "dob": "exact"}, "model_hash": "0" * 64, "at": self._at(number)}  # fmt: skip
-
-    def _decision(self, number: int) -> dict[str, object]:
-        return {"ref": name("decision", number), "link": name("link", number), "recipient": self._recipient(number), "stage": "link", "decision": "permit", "reason_codes": ["HIPAA_CONSENT"], "fields_allowed": ["booking.fact"], "obligations": [], "consents": [], "rule_set": "county", "rule_set_hash": "0" * 64, "at": self._at(number), "sealed_input": os.urandom(1200)}  # fmt: skip
-
-    def _alert(self, number: int) -> dict[str, object]:
-        at, state = self._at(number), self._state(number)
-        done = at + timedelta(minutes=7 + number % 300) if state in {"acknowledged", "closed"} else None
-        return {"ref": name("alert", number), "thread": name("thread", number), "link": name("link", number), "decision": name("decision", number), "recipient": self._recipient(number), "kind": "arrest", "match_class": "full", "state": state, "created_at": at, "opened_at": done, "acknowledged_at": done, "closed_at": done if state == "closed" else None}  # fmt: skip
-
-    def _item(self, number: int) -> dict[str, object]:
-        return {"alert": name("alert", number), "recipient": self._recipient(number), "kid": "k" * 43, "jwe": "e" * 3000, "backup_jwe": "e" * 3000, "delivered_at": self._at(number) + timedelta(seconds=3)}  # fmt: skip
-
-    def _sent(self, number: int) -> dict[str, object]:
-        at = self._at(number)
-        return {"ref": name("outbox", number), "alert": name("alert", number), "channel": "inbox", "state": "delivered", "attempts": 1, "next_at": at, "fence": 1, "done_at": at}  # fmt: skip
-
-    def _answer(self, number: int) -> dict[str, object]:
-        return {"alert": name("alert", number), "by": self._recipient(number), "verdict": "is_my_client" if number % 40 else "not_on_my_caseload", "via": "console", "at": self._at(number) + timedelta(minutes=9)}  # fmt: skip
-
-    def _outcome(self, number: int) -> dict[str, object]:
-        at = self._at(number) + timedelta(hours=5)
-        return {"ref": name("outcome", number), "alert": name("alert", number), "by": self._recipient(number), "kind": "contact", "codes": ["phone"], "at": at, "recorded_at": at}  # fmt: skip
-
-    def _delivery(self, number: int) -> dict[str, object]:
-        feed = self.engine.settings.feeds[number % len(self.engine.settings.feeds)].id
-        at = BEGINS - timedelta(minutes=15 * (self.size.deliveries - number) / 3)
-        return {"ref": name("delivery", number), "feed": feed, "received_at": at, "completed_at": at, "state": "complete", "counts": {"rows": 20}}  # fmt: skip
-
-    def _row(self, number: int) -> dict[str, object]:
-        last = self.size.deliveries - 1
-        feed = self.engine.settings.feeds[last % len(self.engine.settings.feeds)].id
-        return {"ref": name("row", number), "feed": feed, "delivery": name("delivery", last), "line": number, "field": "booked_at", "code": "unreadable", "reason": "is no instant", "at": BEGINS, "state": "open"}  # fmt: skip
-
-    def _doubts(self, conn: Connection) -> None:
-        """Doubtful matches whose bookings can be opened: the queue opens each."""
-        refs = conn.execute(select(booking.c.ref).where(booking.c.state == "open").limit(1)).scalars().all()
-        stored = bookings.get(conn, self.engine.vault, BookingRef(refs[0]))
-        if stored is None:
-            raise RuntimeError("the sample county has no open booking")
-        for number in range(self.size.reviews):
-            ref = BookingRef(name("doubtful", number))
-            bookings.put(conn, self.engine.vault, replace(stored, ref=ref), BEGINS)
-            row = self._link(number) | {"ref": name("doubt", number), "booking": ref, "verdict": "REVIEW"}
-            conn.execute(insert(link), [row])
-            conn.execute(insert(review), [{"link": row["ref"], "opened_at": BEGINS, "state": "open"}])
-
-
 def opened(home: Path, origin: str) -> Engine:
     settings = load(home / "warmlink.toml", {})
     console = ConsoleSettings(origin=origin, requests_per_minute=0)

@@ -193,13 +193,12 @@ def _kept(engine: Engine, conn: Connection, client: ClientRef, fresh: Iterable[E
             "superseded_by": entry.superseded_by,
         }
         name = engine.locator.ref("consent-entry", client, entry.record.id, str(consents.length(conn, client)))
+        form, by, until = engine.locator.ref("consent", entry.record.id), entry.recorded_by, _until(engine, entry.record)
+        term = consents.Term(form, until if _stands(entry) else None)
         seq = consents.append(
-            conn, engine.vault, client, document, ref=name, by=entry.recorded_by, now=entry.recorded_at
+            conn, engine.vault, client, document, ref=name, by=by, now=entry.recorded_at, term=term
         )
-        form = engine.locator.ref("consent", entry.record.id)
         lost_consents.recorded_again(conn, client, form, _change(entry))
-        until = _until(engine, entry.record)
-        by = entry.recorded_by
         yield leaf(Kind.CONSENT, consent=form, client=client, change=_change(entry), by=by, seq=seq, until=until)
 
 
@@ -207,6 +206,13 @@ def _until(engine: Engine, record: ConsentRecord) -> datetime | None:
     """When it ends by itself, in the zone of the rules; then the log can tell what relied on it afterwards."""
     policy = engine.rulebook.policy(engine.settings.consent.jurisdiction)
     return None if record.expires_at is None else end(record.expires_at, policy.zone)
+
+
+def _stands(entry: Entry) -> bool:
+    """Whether nothing but its day ends it."""
+    record = entry.record
+    ended = entry.act in {Act.REVOKED, Act.SUPERSEDED} or record.revoked_at is not None
+    return record.status is ConsentStatus.ACTIVE and not ended
 
 
 def _change(entry: Entry) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from audit.catalogue import REPORTS, Request
+from audit.catalogue import REPORTS, Request, latest
 from audit.catalogue import produce as from_log
 from audit.export import export as write_log
 from audit.facts import PARTY
@@ -20,6 +21,7 @@ from audit.fhir import ndjson
 from audit.leaves import Entry, Kind, leaf
 from audit.log import entries
 from audit.pdf import Reading, to_pdf
+from audit.places import chunks
 from audit.render import Provenance, export_leaf, to_csv, to_json, to_text
 from audit.report import Period, Table, text, years_before
 from config import Refuse
@@ -31,6 +33,7 @@ from store.tables import client as client_table
 FORMATS = ("text", "csv", "json", "pdf")
 _PEOPLE = frozenset({"recipient", "by", "reviewed_by"})
 """Columns that hold ids of staff, who are no clients: a report may say their names."""
+_AT_ONCE = 500
 _AGE = re.compile(r"(\d{1,4})([dwmy])")
 _DAYS = {"d": 1, "w": 7, "m": 30}
 
@@ -50,6 +53,8 @@ class Wish:
     since: datetime | None = None
     as_of: datetime | None = None
     whose: OrgId | None = None
+    most: int | None = None
+    """For a page: of the period no more than about so many of the latest entries are read, and the report says since when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +74,20 @@ def produce(engine: Engine, wish: Wish) -> Made:
     if wish.whose not in {None, org} or (wish.whose and wish.code in REPORTS and REPORTS[wish.code].whole_only):
         raise Refuse("this report is not an organisation's own to see")
     subject = client_ref(engine, wish.client, org) if wish.client is not None else None
-    asked = Request(wish.as_of or now, wish.since, subject, wish.person, to_the_end=wish.as_of is None)
     with engine.database.read() as conn:
         head = engine.audit.head(conn)
+        since = wish.since if wish.most is None else _latest(conn, wish, wish.most)
+        asked = Request(wish.as_of or now, since, subject, wish.person, to_the_end=wish.as_of is None)
         table = from_log(conn, wish.code, asked, head.size, only=lambda known: _seen_by(conn, known, wish))
-        people = {str(s): f"{m.name} ({s})" for s, m in staff.everyone(conn).items()}
+        people = {who: f"{name} ({who})" for who, name in staff.names(conn).items()}
     source = Provenance(party(wish.by), now, engine.audit.origin, head, engine.settings.organisation)
     if wish.client is not None:
         table = replace(table, notes=(f"About client {wish.client}.", *table.notes))
     return Made(_named(table, people), source, subject, table)
+
+
+def _latest(conn: Connection, wish: Wish, most: int) -> datetime | None:
+    return latest(conn, wish.code, Period(wish.since, wish.as_of), most).since
 
 
 def _seen_by(conn: Connection, known: Iterable[Entry], wish: Wish) -> Iterable[Entry]:
@@ -91,16 +101,22 @@ def concerning(conn: Connection, known: Iterable[Entry], org: OrgId | None) -> I
     if org is None:
         yield from known
         return
-    ours = clients_of(conn, org)
-    people = {str(s) for s, m in staff.everyone(conn).items() if m.org == org}
-    for entry in known:
-        named = text(entry, "client")
-        if named in ours if named else people & {text(entry, "by"), text(entry, "recipient")}:
-            yield entry
+    people, source = staff.of_org(conn, org), iter(known)
+    while some := list(islice(source, _AT_ONCE)):
+        ours = clients_of(conn, org, {text(entry, "client") for entry in some})
+        for entry in some:
+            named = text(entry, "client")
+            if named in ours if named else people & {text(entry, "by"), text(entry, "recipient")}:
+                yield entry
 
 
-def clients_of(conn: Connection, org: OrgId) -> frozenset[str]:
-    return frozenset(conn.execute(select(client_table.c.ref).where(client_table.c.org == org)).scalars())
+def clients_of(conn: Connection, org: OrgId, refs: Collection[str]) -> frozenset[str]:
+    """Those of these clients who are the organisation's."""
+    found: set[str] = set()
+    for some in chunks(sorted(refs)):
+        ours = select(client_table.c.ref).where(client_table.c.ref.in_(some), client_table.c.org == org)
+        found.update(conn.execute(ours).scalars())
+    return frozenset(found)
 
 
 def export(engine: Engine, made: Made, form: str) -> bytes:
@@ -116,7 +132,7 @@ def export_events(engine: Engine, path: Path, by: str, period: Period) -> int:
     """Every entry of the period as FHIR R4 AuditEvents, one a line. Gives how many; the file is there once the log says so."""
     part, count = _part(path), 0
     with engine.database.read() as conn, part.open("wb") as file:
-        for line in ndjson((e for e in entries(conn) if e.at in period), engine.audit.origin):
+        for line in ndjson(entries(conn, period=period), engine.audit.origin):
             file.write(line.encode())
             count += 1
     _give(engine, part, path, by, report="events", form="fhir", rows=count, since=period.since, until=period.until)

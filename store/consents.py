@@ -30,15 +30,40 @@ def _place(client: ClientRef, seq: int) -> str:
     return f"consent/{client}/{seq}"
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Of which consent an entry speaks, by its keyed name, and when that ends by itself; None where it does not or is over."""
+
+    form: str
+    ends_at: datetime | None
+
+
 def append(
-    conn: Connection, vault: Vault, client: ClientRef, record: Mapping[str, Any], *, ref: str, by: str, now: datetime
+    conn: Connection,
+    vault: Vault,
+    client: ClientRef,
+    record: Mapping[str, Any],
+    *,
+    ref: str,
+    by: str,
+    now: datetime,
+    term: Term | None = None,
 ) -> int:
     """Add to the history and return the place in it. Nothing is ever overwritten."""
     last = conn.execute(select(func.max(consent_record.c.seq)).where(consent_record.c.client == client)).scalar()
     seq = 0 if last is None else int(last) + 1
     sealed = vault.seal(json.dumps(record, sort_keys=True).encode(), place=_place(client, seq))
     conn.execute(
-        insert(consent_record).values(ref=ref, client=client, seq=seq, sealed=sealed, recorded_at=now, recorded_by=by)
+        insert(consent_record).values(
+            ref=ref,
+            client=client,
+            seq=seq,
+            sealed=sealed,
+            recorded_at=now,
+            recorded_by=by,
+            form=term.form if term else None,
+            ends_at=term.ends_at if term else None,
+        )
     )
     return seq
 

@@ -52,6 +52,11 @@ def names(conn: Connection) -> dict[str, str]:
     return {row.staff: str(row.record["name"]) for row in conn.execute(select(staff.c.staff, staff.c.record))}
 
 
+def of_org(conn: Connection, org: str) -> frozenset[str]:
+    """Ids of an organisation's members."""
+    return frozenset(conn.execute(select(staff.c.staff).where(staff.c.org == org)).scalars())
+
+
 def get(conn: Connection, staff_id: StaffId) -> StaffMember | None:
     record = conn.execute(select(staff.c.record).where(staff.c.staff == staff_id)).scalar_one_or_none()
     return None if record is None else _MEMBER.validate_python(record)

@@ -149,7 +149,10 @@ consent_record = Table(
     Column("sealed", LargeBinary),
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("recorded_by", String(64), nullable=False),
+    Column("form", REF),  # keyed, of the consent; null for what is no consent
+    Column("ends_at", UtcDateTime),  # by itself, as the log says too; null where it does not, or is over already
     UniqueConstraint("client", "seq"),
+    Index("ix_consent_record_ends_at", "ends_at"),
 )
 
 staff = Table(
@@ -396,6 +399,11 @@ audit_leaf = Table(
     Column("position", BIG, primary_key=True, autoincrement=False),
     Column("entry", LargeBinary, nullable=False),  # canonical JSON, the very bytes that were hashed
     Column("leaf_hash", LargeBinary, nullable=False),  # kept apart, so that an altered entry can be named
+    Column("kind", CODE),  # what an entry is found by; null beside one that cannot be read
+    Column("at", UtcDateTime),
+    Column("client", REF),
+    Index("ix_audit_leaf_kind_at_position", "kind", "at", "position"),
+    Index("ix_audit_leaf_client_position", "client", "position"),
 )
 
 audit_head = Table(

@@ -13,7 +13,7 @@ from typing import Any
 from audit.accounting import Accounting, accounting
 from audit.catalogue import REPORTS
 from audit.leaves import Entry, Kind, leaf
-from audit.log import entries
+from audit.log import entries, found_at
 from audit.report import ALWAYS, Period, Table, text, trail
 from audit.verify import Verification, verify_database
 from config import Refuse
@@ -57,7 +57,7 @@ def search_booking(engine: Engine, number: str, agency: str | None, org: OrgId |
     found = explain(engine, number.strip(), agency)
     if org is not None:
         with engine.database.read() as conn:
-            found = _of_org(found, clients_of(conn, org))
+            found = _of_org(found, clients_of(conn, org, {line.client for line in found.links}))
     _look(engine, by, screen="explain", booking=found.booking)
     return found
 
@@ -88,7 +88,7 @@ def search_client(engine: Engine, number: str, org: OrgId, by: str) -> ClientFil
         stored = clients.get(conn, engine.vault, ref)
         if stored is None:
             return None
-        known = list(entries(conn))
+        known = list(entries(conn, clients={ref}))
         return ClientFile(
             ref=ref,
             entry=stored.entry,
@@ -99,9 +99,14 @@ def search_client(engine: Engine, number: str, org: OrgId, by: str) -> ClientFil
         )
 
 
-def report(engine: Engine, name: str, org: OrgId | None, by: str, period: Period = ALWAYS) -> Made:
-    """A report of the catalogue, cut to what concerns the organisation. The look is in the log."""
-    made = reports.produce(engine, Wish(name, by, since=period.since, as_of=period.until, whose=org))
+def report(
+    engine: Engine, name: str, org: OrgId | None, by: str, period: Period = ALWAYS, *, most: int | None = None
+) -> Made:
+    """A report of the catalogue, cut to what concerns the organisation. The look is in the log.
+
+    `most`: for a page, which reads the latest so many entries of the period and says since when they are.
+    """
+    made = reports.produce(engine, Wish(name, by, since=period.since, as_of=period.until, whose=org, most=most))
     _look(engine, by, rows=len(made.table.rows))
     return made
 
@@ -114,7 +119,7 @@ def accounting_of(engine: Engine, name: str, number: str, org: OrgId, *, officer
 def break_glass_reasons(engine: Engine, positions: frozenset[int]) -> dict[int, str]:
     """What was declared at each of these places in the log, for the officer who reviews it."""
     with engine.database.read() as conn:
-        declared = [e for e in entries(conn, kinds={Kind.BREAK_GLASS}) if e.position in positions]
+        declared = list(found_at(conn, positions))
     said = {e.position: reason_for(engine, ClientRef(text(e, "client")), text(e, "declaration")) for e in declared}
     return {position: reason for position, reason in said.items() if reason is not None}
 
