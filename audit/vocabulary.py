@@ -76,7 +76,7 @@ def _each(fact_type: FactType, names: str) -> dict[str, FactType]:
 
 TYPES: Mapping[str, FactType] = {
     # opaque references
-    **_each(REF, "alert booking client consent decision declaration delivery event hold key link outbox row subject thread"),
+    **_each(REF, "alert booking client consent decision declaration delivery event hold key link outbox row search subject thread"),
     "consents": many(REF),
     # hashes
     **_each(HASH, "config_hash content_hash input_hash model previous_hash root rule_set_hash"),
@@ -148,8 +148,9 @@ TYPES: Mapping[str, FactType] = {
     ),
     "screen": one_of(
         "inbox", "alert", "calendar", "caseload", "review", "compliance", "accounting", "explain", "operations",
-        "repeat_contacts",
+        "repeat_contacts", "name_search",
     ),
+    "search_purpose": one_of("complaint", "client_request", "accounting", "wrong_person", "missed_alert"),
     "stage": one_of("link", "send", "open"),
     "subject_kind": one_of(
         "alert", "booking", "client", "consent", "decision_input", "encoding", "inbox_item", "quarantine", "roster"
@@ -198,7 +199,7 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.OUTCOME: _shape("alert by", "disposition contact initiator contact_reason client booking consent"),
     Kind.RETRACTION: _shape("thread retraction_reason", "alert booking client notified recipient by"),
     Kind.REFUSED_ATTEMPT: _shape("action reasons", "by alert client booking link decision screen code"),
-    Kind.VIEW: _shape("by screen", "alert client booking link assigned rows"),
+    Kind.VIEW: _shape("by screen", "alert client booking link assigned rows search search_purpose"),
     Kind.BREAK_GLASS: _shape("declaration by client", "booking alert decision expires_at"),
     Kind.BREAK_GLASS_REVIEW: _shape("declaration by outcome"),
     Kind.CONSENT: _shape("consent client change", "by seq until"),

@@ -6,6 +6,7 @@ matches, one process serves it over a real port, and a load generator asks each 
     python -m bench.console              # 1,000,000 clients and 100,000 alerts
     python -m bench.console --small      # a tenth of it, to see that the bench itself works
     python -m bench.console --in FOLDER  # keep the installation there and use it again
+    python -m bench.console --in FOLDER --only /reports   # only pages with that in their address
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,44 +29,88 @@ if (here := str(Path(__file__).resolve().parent)) in sys.path:
 import httpx2
 import uvicorn
 
-from bench.console_world import Size, Swelling, name
+from audit.catalogue import REPORTS as CATALOGUE
+from bench.console_world import BOOKING, PERSON, Size, Swelling, name
 from config import load
 from config.settings import ConsoleSettings
 from console.app import create_app
-from console.demo import BEGINS, seed
-from console.proofs import new_token, token_hash
+from console.demo import BEGINS, demo_clock, seed
+from console.proofs import csrf_token, new_token, token_hash
 from service.demonstration import run_demo
 from service.engine import Engine, open_engine
-from store import accounts
+from store import accounts, migrate
+from store.database import Database
 
 ASKED, AT_ONCE = 20, 4
-PAGES: tuple[tuple[str, str], ...] = (
-    ("", "/sign-in"),
-    ("lee", "/account"),
-    ("lee", "/inbox"),
-    ("lee", "/api/v1/inbox"),
-    ("ortiz", "/review"),
-    ("ortiz", "/review/{doubt}"),
-    ("ortiz", "/team"),
-    ("ortiz", "/measures"),
-    ("county-privacy", "/compliance"),
-    ("county-privacy", "/reports"),
-    ("county-privacy", "/log"),
-    ("county-privacy", "/rules"),
-    ("county-privacy", "/measures"),
-    ("operator", "/operations"),
-    ("operator", "/metrics"),
-    ("admin", "/accounts"),
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who asks for which page; with a form where the page is asked for by one."""
+
+    login: str
+    path: str
+    form: dict[str, str] | None = None
+
+
+BIG = {"number": "BIG0", "org": "harlan-bh"}
+REPORTS = tuple(code for code, offer in CATALOGUE.items() if not offer.needs_client)
+PAGES = (
+    Ask("", "/sign-in"),
+    Ask("lee", "/account"),
+    Ask("lee", "/inbox"),
+    Ask("lee", "/inbox/repeat"),
+    Ask("lee", "/api/v1/inbox"),
+    Ask("ortiz", "/review"),
+    Ask("ortiz", "/review/{doubt}"),
+    Ask("ortiz", "/review/{doubt}/sides", {}),
+    Ask("ortiz", "/team"),
+    Ask("ortiz", "/api/v1/reviews"),
+    Ask("ortiz", "/api/v1/team"),
+    Ask("ortiz", "/measures"),
+    Ask("county-privacy", "/compliance"),
+    Ask("county-privacy", "/compliance/booking", {"number": BOOKING}),
+    Ask("privacy", "/compliance/booking", {"number": BOOKING}),
+    Ask("county-privacy", "/compliance/person", {"number": PERSON}),
+    Ask("county-privacy", "/compliance/client", BIG),
+    Ask("privacy", "/compliance/client", BIG),
+    Ask("county-privacy", "/compliance/client/accounting", BIG | {"report": "everything", "form": "csv"}),
+    Ask("county-privacy", "/threads/{alert}"),
+    Ask("county-privacy", "/consents"),
+    Ask("county-privacy", "/consents", BIG),
+    Ask("county-privacy", "/consents/ending"),
+    Ask("county-privacy", "/consents/ending?days=90"),
+    Ask("privacy", "/consents/ending"),
+    Ask("county-privacy", "/api/v1/consents/ending"),
+    Ask("county-privacy", "/reports"),
+    *(Ask("county-privacy", f"/reports/{code}") for code in REPORTS),
+    *(Ask("privacy", f"/reports/{code}") for code in ("access", "retractions", "decisions_by_reason")),
+    Ask("county-privacy", "/reports/access?since=2026-09-01&until=2026-09-30"),
+    Ask("county-privacy", "/reports/proof_of_check?since=2026-09-01&until=2026-09-30"),
+    Ask("county-privacy", "/api/v1/reports/access"),
+    Ask("county-privacy", "/log"),
+    Ask("county-privacy", "/rules"),
+    Ask("county-privacy", "/measures"),
+    Ask("operator", "/operations"),
+    Ask("operator", "/metrics"),
+    Ask("operator", "/api/v1/operations"),
+    Ask("admin", "/accounts"),
+    Ask("admin", "/api/v1/accounts"),
 )
-"""(who asks, page). The first is the empty page that the others are measured against."""
+"""Every page. The first is the empty page that the others are measured against."""
+
+
 def opened(home: Path, origin: str) -> Engine:
     settings = load(home / "warmlink.toml", {})
     console = ConsoleSettings(origin=origin, requests_per_minute=0)
-    return open_engine(settings.model_copy(update={"console": console}), clock=lambda: BEGINS)
+    return open_engine(settings.model_copy(update={"console": console}), clock=demo_clock())
 
 
 def prepare(home: Path, size: Size) -> None:
     if (home / "warmlink.toml").exists():
+        database = Database(load(home / "warmlink.toml", {}).database_url())
+        migrate.upgrade(database)
+        database.close()
         return
     run_demo(home, lambda _: None)
     engine = opened(home, "http://localhost")
@@ -84,7 +130,7 @@ def sessions(engine: Engine) -> dict[str, str]:
     """A session for every account that asks."""
     made = {}
     with engine.database.write() as conn:
-        for login in sorted({login for login, _ in PAGES if login}):
+        for login in sorted({page.login for page in PAGES if page.login}):
             account = accounts.by_login(conn, login)
             if account is None:
                 raise RuntimeError("the sample county lacks an account")
@@ -99,21 +145,23 @@ def busy(process: int) -> float:
     return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def ask(http: httpx2.AsyncClient, page: str, cookie: str, at_once: int) -> list[float]:
+async def ask(http: httpx2.AsyncClient, page: Ask, path: str, cookie: str, at_once: int) -> list[float]:
     """Milliseconds of each answer, with so many asking at the same time."""
     spans: list[float] = []
-    headers = {"cookie": f"warmlink={cookie}"}
+    headers = {"cookie": f"warmlink={cookie}", "x-csrf-token": csrf_token(cookie)}
+    method = "GET" if page.form is None else "POST"
 
-    async def one() -> None:
-        for _ in range(ASKED // at_once):
+    async def one(times: int) -> None:
+        for _ in range(times):
             begun = time.perf_counter()
-            answer = await http.get(page, headers=headers)
+            answer = await http.request(method, path, headers=headers, data=page.form)
             spans.append(1000 * (time.perf_counter() - begun))
             if answer.status_code != 200:
-                raise RuntimeError(f"{page} answered {answer.status_code}")
+                raise RuntimeError(f"{page.path} answered {answer.status_code}")
 
-    await http.get(page, headers=headers)
-    await asyncio.gather(*(one() for _ in range(at_once)))
+    await one(1)
+    spans.clear()
+    await asyncio.gather(*(one(ASKED // at_once) for _ in range(at_once)))
     return sorted(spans)
 
 
@@ -121,27 +169,30 @@ def share(spans: list[float], part: float) -> float:
     return spans[min(len(spans) - 1, int(part * len(spans)))]
 
 
-async def measure(port: int, process: int, cookies: dict[str, str], doubt: str) -> None:
+async def measure(port: int, process: int, cookies: dict[str, str], places: dict[str, str], only: str) -> None:
     """The server's processor time tells what a page costs on a machine that others use too; the clock tells what it takes."""
     print(
-        f"{'page':24} {'as':15} {'cpu ms':>8} {'ratio':>6} {'p50 ms':>8} {'p95 ms':>8} {'ratio':>6}   p95 with {AT_ONCE} at once"
+        f"{'page':44} {'as':15} {'cpu ms':>8} {'ratio':>6} {'p50 ms':>8} {'p95 ms':>8} {'ratio':>6}   p95 with {AT_ONCE} at once"
     )
     empty = cheapest = 0.0
-    async with httpx2.AsyncClient(base_url=f"http://localhost:{port}", timeout=60) as http:
-        for _ in range(200):
+    async with httpx2.AsyncClient(base_url=f"http://localhost:{port}", timeout=120) as http:
+        for _ in range(600):
             try:
                 await http.get("/healthz")
                 break
             except httpx2.TransportError:
                 await asyncio.sleep(0.1)
-        for login, page in PAGES:
+        for page in (PAGES[0], *(p for p in PAGES[1:] if only in p.path)):
+            path, cookie = page.path.format(**places), cookies.get(page.login, "")
+            await ask(http, page, path, cookie, 1) if page is PAGES[0] else None
             before = busy(process)
-            alone = await ask(http, page.format(doubt=doubt), cookies.get(login, ""), 1)
+            alone = await ask(http, page, path, cookie, 1)
             cost = (busy(process) - before) / (ASKED + 1)
-            crowd = await ask(http, page.format(doubt=doubt), cookies.get(login, ""), AT_ONCE)
+            crowd = await ask(http, page, path, cookie, AT_ONCE)
             p95 = share(alone, 0.95)
             empty, cheapest = empty or p95, cheapest or cost
-            print(f"{page:24} {login:15} {cost:8.1f} {cost / cheapest:6.1f} {share(alone, 0.5):8.1f} {p95:8.1f} {p95 / empty:6.1f}   {share(crowd, 0.95):8.1f}")  # fmt: skip
+            shown = page.path if page.form is None else f"POST {page.path}"
+            print(f"{shown:44} {page.login:15} {cost:8.1f} {cost / cheapest:6.1f} {share(alone, 0.5):8.1f} {p95:8.1f} {p95 / empty:6.1f}   {share(crowd, 0.95):8.1f}", flush=True)  # fmt: skip
 
 
 def main() -> None:
@@ -161,7 +212,9 @@ def main() -> None:
         server = get_context("spawn").Process(target=serve, args=(str(home), port), daemon=True)
         server.start()
         try:
-            asyncio.run(measure(port, server.pid or 0, cookies, name("doubt", 0)))
+            places = {"doubt": name("doubt", 0), "alert": name("alert", size.alerts - 1)}
+            only = asked[asked.index("--only") + 1] if "--only" in asked else ""
+            asyncio.run(measure(port, server.pid or 0, cookies, places, only))
         finally:
             server.terminate()
             server.join(10)

@@ -28,7 +28,6 @@ from store.tables import (
     alert,
     booking,
     client,
-    consent_record,
     decision,
     delivery,
     inbox_item,
@@ -43,6 +42,8 @@ from store.tables import (
 CLIENTS, ALERTS, REVIEWS, STAFF, DELIVERIES, SET_ASIDE = 1_000_000, 100_000, 200, 3_000, 30_000, 300
 REAL = 10
 """One client in so many is sealed as in earnest, with a form on file."""
+BOOKING, PERSON = "BK00000001", "P50114"
+"""Numbers of the sample county, to search by."""
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 ORGS = ("harlan-bh", "harlan-bh", "north-clinic")
 
@@ -151,9 +152,7 @@ class Swelling:
 
     def _listed(self, number: int) -> StoredClient:
         like = self.like[self._org(number)]
-        return StoredClient(
-            self._ref(number), replace(like.entry, client_id=ClientId(f"BIG{number}")), like.encoding
-        )
+        return StoredClient(self._ref(number), replace(like.entry, client_id=ClientId(f"BIG{number}")), like.encoding)
 
     def _form(self, number: int) -> Leaf:
         """Forms end one after the other, over a year."""
@@ -185,7 +184,9 @@ class Swelling:
         yield leaf(Kind.LOGIN, method="password", result="ok", by=who)
         yield leaf(Kind.VIEW, by=who, screen="review", rows=12)
         if number % 50 == 0:
-            yield leaf(Kind.RETRACTION, thread=name("thread", number), retraction_reason="cancelled", notified=1, **this)
+            yield leaf(
+                Kind.RETRACTION, thread=name("thread", number), retraction_reason="cancelled", notified=1, **this
+            )
         if number % 500 == 0:
             yield leaf(Kind.BREAK_GLASS, declaration=name("declaration", number), by=who, client=met["client"], expires_at=self._at(number) + timedelta(hours=4))  # fmt: skip
             yield leaf(Kind.PULL, feed="harlan-jail", delivery=name("pull", number), result="complete", rows=20)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, model_validator
 
 Minutes = Annotated[int, Field(gt=0, le=7 * 24 * 60)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -376,6 +376,10 @@ class ConsoleSettings(Section):
     idle_minutes: int = Field(15, ge=1, le=240, description="a session unused for so long ends")
     session_hours: int = Field(10, ge=1, le=24, description="a session ends after so long, used or not")
     requests_per_minute: int = Field(600, ge=0, description="of one session, token or address; 0: no limit")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        description="addresses or networks of proxies that say truly whom they speak for (X-Forwarded-For); none by default",
+    )
     second_reviewer: bool = Field(False, description="a doubtful match needs two reviewers who agree")
     metrics_token: SecretStr = Field(SecretStr(""), description="bearer token of the metrics collector; empty: none")
     oidc: OidcSettings = OidcSettings()

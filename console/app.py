@@ -8,6 +8,7 @@ import httpx2
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from console import api, faults, probes, push
 from console.desks import account, compliance, consents, door, inbox, measures, operations, policy, review
@@ -41,7 +42,7 @@ def create_app(
     provider = _provider(engine, http)
     app.state.runtime = Runtime(engine, SignIn(engine, passwords), provider, demo, lambda: Dispatcher(engine).run())
     for router in ROUTERS:
-        app.include_router(router, include_in_schema=router in api.ROUTERS)
+        app.include_router(router, include_in_schema=router in (*api.ROUTERS, push.router))
     app.mount("/static", StaticFiles(directory=str(files("console") / "static")))
     faults.install(app)
     push.install(app, engine)
@@ -50,6 +51,8 @@ def create_app(
     app.add_middleware(Pace, buckets=buckets, cookie=app.state.runtime.cookie)
     app.add_middleware(faults.LastResort)
     app.add_middleware(SecurityHeaders, secure=app.state.runtime.secure)
+    if trusted := engine.settings.console.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, trusted)))
     return app
 
 

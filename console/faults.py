@@ -22,6 +22,7 @@ from service.desks.mend import NothingWaits
 from service.desks.review import NoSuchReview, ReviewSettled
 from service.desks.threads import NoSuchThread
 from service.logs import error_code
+from service.name_search import NoSuchSearch, TooManySearches
 from service.reading import NotAvailable
 
 STATUS: tuple[tuple[type[WarmlinkError], int], ...] = (
@@ -33,6 +34,8 @@ STATUS: tuple[tuple[type[WarmlinkError], int], ...] = (
     (NoSuchReview, 404),
     (NotAvailable, 404),
     (NoSuchThread, 404),
+    (NoSuchSearch, 404),
+    (TooManySearches, 429),
     (AlertNotOpen, 409),
     (ReviewSettled, 409),
     (NothingWaits, 409),
@@ -57,7 +60,7 @@ def status_of(fault: WarmlinkError) -> int:
 
 def _ours(request: Request, fault: Exception) -> Response:
     status = status_of(fault) if isinstance(fault, WarmlinkError) else 500
-    if isinstance(fault, NotTheRecipient | NoSuchReview | NoSuchThread):
+    if isinstance(fault, NotTheRecipient | NoSuchReview | NoSuchThread | NoSuchSearch):
         _note(request)
     if status >= 500:
         runtime_of(request).engine.log.error("console.failed", error=error_code(fault))

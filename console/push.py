@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from audit.leaves import Kind, leaf
+from console.api.description import FAULTS
 from console.faults import answer
 from console.guard import Open, bearer
 from console.pace import Buckets
@@ -60,7 +62,39 @@ class Sender(Open):
         return _answered(request, 401, "a token of this feed is needed", **{"WWW-Authenticate": "Bearer"})
 
 
-@router.post("/{feed}/deliveries")
+class Received(BaseModel):
+    """What the sender is told. It follows from the content and the feed's mapping alone: never from who is on a roster."""
+
+    status: Literal["received", "refused"]
+    delivery: str = Field(description="its name in the log; the same content has the same")
+    rows: int
+    refused: int = Field(description="rows that were set aside; the others are taken in")
+    problems: list[tuple[int, str, str]] = Field(description="(line, field, code) of rows that were set aside")
+    reason: str = Field(description="why nothing of it was taken, where that is so")
+
+
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Sealed on the disk; it is read in the next cycle", "model": Received},
+    400: FAULTS[400] | {"description": "It broke off: send it again"},
+    401: FAULTS[401] | {"description": "A token of this feed is needed; an account's token is none"},
+    408: FAULTS[400] | {"description": "It took longer than ten minutes to arrive: send it again"},
+    413: FAULTS[413],
+    415: FAULTS[400] | {"description": "Send it as it is, not compressed"},
+    422: {"description": "It is not to be believed: nothing of it was taken. Do not send it again as it is", "model": Received},
+    429: FAULTS[429],
+    503: FAULTS[503],
+}  # fmt: skip
+DELIVERY = {
+    "requestBody": {
+        "required": True,
+        "description": "One delivery, as it would lie in a folder: the file of a feed whose transport is `push`",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    "security": [{"feed": []}],
+}
+
+
+@router.post("/{feed}/deliveries", status_code=202, responses=ANSWERS, openapi_extra=DELIVERY)
 async def push(request: Request, feed: str, refusal: Annotated[Response | None, Depends(Sender())]) -> Response:
     """One delivery, as it would lie in a folder. 202 once it is sealed on the disk; 422 if it is not to be believed."""
     if refusal is not None:

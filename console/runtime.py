@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Lock
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from console.rights import Principal
 from console.signin import SignIn
 from console.tokens import Tokens
 from service.engine import Engine
+from service.name_search import SMALL, answer_waiting
 
 FRESH = timedelta(minutes=10)
 
@@ -33,6 +35,17 @@ class Runtime:
     demo: bool = False
     dispatch: Callable[[], object] = field(default=lambda: None)
     """Work the outbox now instead of at the next cycle: called after something was queued by a person."""
+
+    answering: Lock = field(default_factory=Lock)
+    """Held while a search by name is answered here: the index is for one thread."""
+
+    def answer_searches(self) -> None:
+        """Answer searches here where the roster is small; else they wait for the process of the cycles."""
+        with self.engine.database.read() as conn:
+            few = self.engine.listed.count(conn) <= SMALL
+        if few:
+            with self.answering:
+                answer_waiting(self.engine, self.engine.standing.follow(self.engine))
 
     @property
     def tokens(self) -> Tokens:

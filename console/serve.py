@@ -33,6 +33,7 @@ def serve(engine: Engine, at: Listening, *, demo: bool = False) -> None:
         ssl_certfile=at.certificate,
         ssl_keyfile=at.key,
         access_log=False,
+        proxy_headers=False,  # whom to believe about an address is configured, and never the environment's to say
         server_header=False,
         date_header=True,
         log_level="warning",

@@ -193,11 +193,13 @@ def _kept(engine: Engine, conn: Connection, client: ClientRef, fresh: Iterable[E
             "superseded_by": entry.superseded_by,
         }
         name = engine.locator.ref("consent-entry", client, entry.record.id, str(consents.length(conn, client)))
-        form, by, until = engine.locator.ref("consent", entry.record.id), entry.recorded_by, _until(engine, entry.record)
-        term = consents.Term(form, until if _stands(entry) else None)
-        seq = consents.append(
-            conn, engine.vault, client, document, ref=name, by=by, now=entry.recorded_at, term=term
+        form, by, until = (
+            engine.locator.ref("consent", entry.record.id),
+            entry.recorded_by,
+            _until(engine, entry.record),
         )
+        term = consents.Term(form, until if _stands(entry) else None)
+        seq = consents.append(conn, engine.vault, client, document, ref=name, by=by, now=entry.recorded_at, term=term)
         lost_consents.recorded_again(conn, client, form, _change(entry))
         yield leaf(Kind.CONSENT, consent=form, client=client, change=_change(entry), by=by, seq=seq, until=until)
 

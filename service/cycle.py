@@ -23,6 +23,7 @@ from service.follow_up import Followed, FollowUp
 from service.intake import Intake, delivery_ref
 from service.logs import error_code
 from service.measures.closing import daily as daily_closing
+from service.name_search import answer_waiting
 from service.newcomers import look_back
 from service.progress import Progress, silent
 from service.reconsider import Reconsidered, reconsider
@@ -85,6 +86,7 @@ class Cycle:
         self.progress("index", "")
         screener = Screener.open(self.engine, load_index(self.engine), self.within)
         report.clients, report.tally = len(screener.index), screener.tally
+        answer_waiting(self.engine, screener.index)
         report.looked_back = look_back(screener)
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
         bury(self.engine, screener.ended)

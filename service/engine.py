@@ -32,6 +32,7 @@ from service.shelving import open_shelf
 from service.spool import Seals
 from service.standing import StandingIndex
 from store import clients, migrate, vaults
+from store.clients import Listed
 from store.database import Database
 from store.envelope import RandomBytes, Vault
 from store.keys import KeyRing
@@ -123,6 +124,11 @@ class Engine:
     def breakers(self) -> Breakers:
         """Who was down, remembered between rounds for as long as the process lives."""
         return Breakers()
+
+    @cached_property
+    def listed(self) -> Listed:
+        """The number of clients, kept for as long as the process lives."""
+        return Listed()
 
     @cached_property
     def standing(self) -> StandingIndex:

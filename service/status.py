@@ -14,7 +14,7 @@ from service.pulse import states
 from store import feeds, fences, findings, lost_consents, operation
 from store.feeds import FeedStatus
 from store.fences import Fence
-from store.tables import audit_checkpoint, client, outbox, run_claim
+from store.tables import audit_checkpoint, outbox, run_claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,7 @@ def status(engine: Engine) -> StatusPage:
             at=engine.clock(),
             feeds=found,
             quarantine=dict(feeds.open_quarantine(conn)),
-            clients=conn.execute(
-                select(func.count()).select_from(client).where(client.c.retired_at.is_(None))
-            ).scalar_one(),
+            clients=engine.listed.count(conn),
             undated=feeds.open_with_code(conn, NO_BIRTH_DATE),
             tally=tally,
             oldest_waiting=conn.execute(waiting).scalar(),

@@ -149,6 +149,21 @@ def count(conn: Connection) -> int:
     return int(conn.execute(listed).scalar_one())
 
 
+@dataclass(slots=True)
+class Listed:
+    """How many clients no roster has dropped, counted anew only when one of them changed: a page asks often, a roster changes daily."""
+
+    revision: int = -1
+    number: int = 0
+
+    def count(self, conn: Connection) -> int:
+        now = revision(conn)  # read first: a change that comes between is counted, and counted again
+        if now != self.revision:
+            query = select(func.count()).select_from(client).where(client.c.retired_at.is_(None))
+            self.revision, self.number = now, int(conn.execute(query).scalar_one())
+        return self.number
+
+
 def every(conn: Connection, vault: Vault, org: str | None = None) -> Iterator[StoredClient]:
     """All clients that were not purged, retired ones marked so, in a stable order."""
     query = select(client).where(client.c.sealed.is_not(None)).order_by(client.c.ref)

@@ -49,7 +49,8 @@ def imported_since(conn: Connection, at: datetime) -> bool:
 
 def names(conn: Connection) -> dict[str, str]:
     """Each member's name by id."""
-    return {row.staff: str(row.record["name"]) for row in conn.execute(select(staff.c.staff, staff.c.record))}
+    rows = conn.execute(select(staff.c.staff, staff.c.record["name"].as_string().label("name")))
+    return {row.staff: row.name for row in rows}
 
 
 def of_org(conn: Connection, org: str) -> frozenset[str]:

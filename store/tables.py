@@ -278,6 +278,7 @@ decision = Table(
         "consents_known", Integer
     ),  # how long the client's consent history was for it: a longer one is a reason to ask again
     Index("ix_decision_decision", "decision"),
+    Index("ix_decision_at", "at"),
     one_of("stage", "link", "send", "open"),
     one_of("decision", "permit", "redact", "deny"),
 )
@@ -624,6 +625,18 @@ api_token = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+)
+
+name_search = Table(
+    "name_search",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("by", String(64), nullable=False),
+    Column("org", String(64)),  # whose clients it may find; null for an office of the whole installation
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),  # null while it waits for a process that holds the index
+    Column("sealed", LargeBinary, nullable=False),  # the encoding that is looked for; once answered, what was found
+    Index("ix_name_search_by_asked_at", "by", "asked_at"),
 )
 
 review_opinion = Table(

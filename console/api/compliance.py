@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import BaseModel, Field
 
 from console.api.consents import OfClient, organisation_of
 from console.api.description import FAULTS, PREFIX, Body, Done, Ref
-from console.desks.compliance import MEDIA, as_file, made_for, period_of
+from console.desks.compliance import AT_ONCE, MEDIA, as_file, made_for, period_of
 from console.guard import CaseManager, ComplianceOfficer, NotFound
 from console.runtime import runtime_of
-from service import broken_glass
+from service import broken_glass, name_search
 from service.cli.common import plain
 from service.desks import compliance, persons, policy, threads
+from service.name_search import SearchPurpose
 
 router = APIRouter(prefix=PREFIX, responses=FAULTS)
 Number = Annotated[str, Field(min_length=1, max_length=64)]
@@ -39,6 +40,40 @@ class PersonSearch(Body):
     number: Number
 
 
+class NameSearch(Body):
+    """Whom to look for, and why. The name is encoded at once and kept nowhere."""
+
+    first: str = Field(min_length=1, max_length=64)
+    middle: str = Field("", max_length=64)
+    last: str = Field(min_length=1, max_length=64)
+    born: date
+    purpose: SearchPurpose
+
+
+class Searching(BaseModel):
+    """Where the answer will be."""
+
+    search: str
+
+
+class FoundClient(BaseModel):
+    """A client whom the name may be of. `levels`: what agreed, field by field; `bookings`: by reference, with the verdict."""
+
+    organisation: str
+    client: str
+    probability: float
+    weight: float
+    levels: list[str]
+    bookings: list[tuple[str, str]]
+
+
+class FoundClients(BaseModel):
+    """`answered` is false while the search waits for the next cycle."""
+
+    answered: bool
+    found: list[FoundClient]
+
+
 class Draft(Body):
     """A rule book as YAML, to be tried on the decisions of the last days. Nothing is sent and nothing is kept."""
 
@@ -59,6 +94,18 @@ class Export(Body):
     form: Form
     since: date | None = None
     until: date | None = None
+
+
+class ReportRows(BaseModel):
+    """`whole` is false where the period has more entries than are read at once: then the rows, and every count in them, are of
+    the time from `since` on only.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    whole: bool
+    notes: list[str]
+    rows: list[dict[str, Any]]
 
 
 class AccountingExport(OfClient):
@@ -132,6 +179,30 @@ def client(request: Request, who: ComplianceOfficer, body: OfClient) -> ClientRe
     return ClientRecord(client=found.ref, retired=found.retired, disclosures=told, timeline=steps)
 
 
+@router.post("/names", status_code=202)
+def search_name(request: Request, who: ComplianceOfficer, work: BackgroundTasks, body: NameSearch) -> Searching:
+    """Look for clients by name and date of birth. The log has who asked and why, and a keyed digest in place of the name."""
+    runtime = runtime_of(request)
+    wanted = name_search.named(body.first, body.last, body.born, body.middle)
+    ref = name_search.ask(runtime.engine, wanted, body.purpose, who.org, who.name)
+    work.add_task(runtime.answer_searches)
+    return Searching(search=ref)
+
+
+@router.get("/names/{search}")
+def found_names(request: Request, who: ComplianceOfficer, search: Ref) -> FoundClients:
+    """What was found, for whoever asked, for a day. Each look at a client is in the log."""
+    answer = name_search.read(runtime_of(request).engine, search, who.name)
+    found = [
+        FoundClient(
+            organisation=c.org, client=c.client.reveal(), probability=c.probability, weight=c.weight,
+            levels=list(c.levels), bookings=list(c.bookings),
+        )
+        for c in answer.found or ()
+    ]  # fmt: skip
+    return FoundClients(answered=answer.found is not None, found=found)
+
+
 @router.get("/threads/{alert}")
 def thread(request: Request, who: ComplianceOfficer, alert: Ref) -> dict[str, Any]:
     """Everything that happened about one booking of one client to one recipient, in order."""
@@ -140,12 +211,18 @@ def thread(request: Request, who: ComplianceOfficer, alert: Ref) -> dict[str, An
 
 
 @router.get("/reports/{name}")
-def report_rows(request: Request, response: Response, who: ComplianceOfficer, name: str) -> list[dict[str, Any]]:
-    if name not in compliance.on_offer(who.org):
-        raise NotFound("there is no such report")
-    del response
-    table = compliance.report(runtime_of(request).engine, name, who.org, who.name).plain
-    return [plain(dict(zip(table.columns, cells, strict=True))) for cells in table.cells()]
+def report_rows(
+    request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
+) -> ReportRows:
+    """The latest rows of a period of whole local days; the export has the whole of it."""
+    runtime = runtime_of(request)
+    asked = period_of(runtime, since, until)
+    table = made_for(runtime, who, name, asked, most=AT_ONCE).plain
+    rows = [plain(dict(zip(table.columns, cells, strict=True))) for cells in table.cells()]
+    whole = table.period.since == asked.since
+    return ReportRows(
+        since=table.period.since, until=table.period.until, whole=whole, notes=list(table.notes), rows=rows
+    )
 
 
 @router.post("/reports/{name}/exports", response_class=Response, responses=FILE)

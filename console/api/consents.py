@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from config import Refuse
 from consent.intake import Unfit, as_raw, as_record
 from console.api.description import FAULTS, PREFIX, Body, Done
+from console.desks.consents import After, place_of
 from console.guard import ComplianceOfficer, NotFound
 from console.rights import Principal
 from console.runtime import runtime_of
 from records import OrgId
 from service import consents
-from service.desks import forms
+from service.desks import ending, forms
 
 router = APIRouter(prefix=PREFIX, responses=FAULTS)
 Number = Annotated[str, Field(min_length=1, max_length=64)]
@@ -37,6 +39,40 @@ class Revocation(OfClient):
     consent: Number
     method: Literal["written", "oral"] = "written"
     take_back: bool = False
+
+
+class EndingConsent(BaseModel):
+    """One that ends by its day. `client` is the provider's own number."""
+
+    organisation: str
+    client: str
+    consent: str
+    ends_at: datetime
+
+
+class EndingConsents(BaseModel):
+    """`counts`: by organisation, within 30, 60 and 90 days; they reach no further than `counted_until`, where there are more
+    than are counted. `next` goes into `after` for the next page, and is empty on the last.
+    """
+
+    counts: dict[str, list[int]]
+    counted_until: datetime | None
+    consents: list[EndingConsent]
+    next: str
+
+
+@router.get("/consents/ending")
+def ending_soon(
+    request: Request, who: ComplianceOfficer, days: Literal[30, 60, 90] = 30, after: After = None
+) -> EndingConsents:
+    """Consents that end soon, the soonest first; of the organisation, or of all. Each look is in the log, client by client."""
+    found = ending.ending(runtime_of(request).engine, who.org, who.name, days, place_of(after))
+    rows = [
+        EndingConsent(organisation=row.org, client=row.client.reveal(), consent=row.form, ends_at=row.ends_at)
+        for row in found.rows
+    ]
+    onward = f"{found.onward.ends_at.isoformat()}_{found.onward.ref}" if found.onward else ""
+    return EndingConsents(counts=found.counts, counted_until=found.counted_until, consents=rows, next=onward)
 
 
 @router.post("/consents/search")

@@ -67,6 +67,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     made = get_openapi(title="Warmlink", version="1", openapi_version="3.1.0", description=_ABOUT, routes=app.routes)
     components = made.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "of an account, made on its page"},
+        "feed": {"type": "http", "scheme": "bearer", "description": "of one feed, made by `warmlink feed token`"},
+    }
     made["security"] = [{"token": []}]
     return made

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, BackgroundTasks, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -17,13 +17,19 @@ from console.pages import go, page
 from console.rights import Principal, Right
 from console.runtime import Runtime, runtime_of
 from records import OrgId
+from service import name_search
 from service.desks import compliance, persons, threads
+from service.name_search import SearchPurpose
 from service.reports import Made
 from service.reports import export as export_report
 
 router = APIRouter()
 Text = Annotated[str, Form(max_length=64)]
 MEDIA = {"pdf": "application/pdf", "csv": "text/csv", "json": "application/json", "text": "text/plain"}
+AT_ONCE = 400
+"""Entries that a page reads of a period; the file has them all."""
+MOST = 200
+"""Rows of one page."""
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 2), date(9000, 1, 1)
 
 
@@ -79,14 +85,15 @@ def report(
     request: Request, who: ComplianceOfficer, name: str, since: date | None = None, until: date | None = None
 ) -> Response:
     runtime = runtime_of(request)
-    table = made_for(runtime, who, name, period_of(runtime, since, until)).plain
-    latest = replace(table, rows=table.rows[-500:])
+    period = period_of(runtime, since, until)
+    table = made_for(runtime, who, name, period, most=AT_ONCE).plain
+    latest = replace(table, rows=table.rows[-MOST:])
     names = compliance.staff_names(runtime.engine)
     shown = frozenset(row.position for row in latest.rows) if name == "break_glass" else frozenset()
     declared = compliance.break_glass_reasons(runtime.engine, shown) if shown else {}
     return page(
         request, "report.html", declared=declared, here="reports", table=latest, total=len(table.rows), name=name, names=names,
-        since=since, until=until,
+        since=since, until=until, shown_since=table.period.since if table.period.since != period.since else None,
     )  # fmt: skip
 
 
@@ -140,6 +147,35 @@ def person(request: Request, who: ComplianceOfficer, number: Text) -> Response:
     return _search(request, who, person=found, asked=number)
 
 
+class Name(BaseModel):
+    """Whom an officer looks for by name, and why. It stands in a form and nowhere else."""
+
+    csrf: str = ""
+    first: str = Field(min_length=1, max_length=64)
+    middle: str = Field("", max_length=64)
+    last: str = Field(min_length=1, max_length=64)
+    born: date
+    purpose: SearchPurpose
+
+
+@router.post("/compliance/name")
+def name(request: Request, who: ComplianceOfficer, work: BackgroundTasks, wanted: Annotated[Name, Form()]) -> Response:
+    """The name is encoded and forgotten before anything is answered; the search goes on under a reference."""
+    runtime = runtime_of(request)
+    asked = name_search.named(wanted.first, wanted.last, wanted.born, wanted.middle)
+    ref = name_search.ask(runtime.engine, asked, wanted.purpose, who.org, who.name)
+    work.add_task(runtime.answer_searches)
+    answer = go(f"/compliance/name/{ref}")
+    answer.background = work
+    return answer
+
+
+@router.get("/compliance/name/{search}")
+def found_by_name(request: Request, who: ComplianceOfficer, search: Ref) -> Response:
+    found = name_search.read(runtime_of(request).engine, search, who.name)
+    return page(request, "name.html", here="compliance", found=found.found)
+
+
 @router.get("/threads/{alert}")
 def thread(request: Request, who: ComplianceOfficer, alert: Ref) -> Response:
     """The timeline of the thread that this alert belongs to. Its reference says nothing of anybody."""
@@ -157,15 +193,15 @@ def _search(request: Request, who: Principal, **found: Any) -> Response:
     orgs = sorted({program.org for program in engine.settings.programs})
     return page(
         request, "compliance.html", here="compliance", orgs=[] if who.org else orgs, reasons=engine.rulebook.reasons,
-        names=compliance.staff_names(engine), accountings=compliance.ACCOUNTINGS, **(nothing | found),
+        names=compliance.staff_names(engine), accountings=compliance.ACCOUNTINGS, purposes=tuple(SearchPurpose), **(nothing | found),
     )  # fmt: skip
 
 
-def made_for(runtime: Runtime, who: Principal, name: str, period: Period) -> Made:
-    """A report that is this officer's to see. Raises NotFound."""
+def made_for(runtime: Runtime, who: Principal, name: str, period: Period, *, most: int | None = None) -> Made:
+    """A report that is this officer's to see; with `most`, of no more than about so many of the latest entries. Raises NotFound."""
     if name not in compliance.on_offer(who.org):
         raise NotFound("there is no such report")
-    return compliance.report(runtime.engine, name, who.org, who.name, period)
+    return compliance.report(runtime.engine, name, who.org, who.name, period, most=most)
 
 
 def as_file(request: Request, made: Made, name: str, form: str) -> Response:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -16,10 +16,12 @@ from console.pages import page
 from console.rights import Principal, Right
 from console.runtime import Runtime, runtime_of
 from records import OrgId
-from service.desks import compliance, forms
+from service.desks import compliance, ending, forms
 from service.desks.forms import Paper
+from store.terms import Place
 
 router = APIRouter()
+After = Annotated[str | None, Query(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?\+00:00_[a-z2-7]{26}$")]
 PURPOSES = (ConsentPurpose.TPO, ConsentPurpose.TREAT, ConsentPurpose.COORD, ConsentPurpose.HOPERAT, ConsentPurpose.CUSTODY, ConsentPurpose.LEGAL)  # fmt: skip
 """What forms of these programmes name; others come in by file."""
 NAMED = (EntryKind.PERSON, EntryKind.ORG)
@@ -92,6 +94,29 @@ class End(Client):
 @router.get("/consents", dependencies=[NEEDS[Right.COMPLIANCE]])
 def consents_page(request: Request) -> Response:
     return _page(request)
+
+
+@router.get("/consents/ending")
+def ending_page(
+    request: Request, who: ComplianceOfficer, days: int = ending.WINDOWS[0], after: After = None
+) -> Response:
+    """What ends soon. A place in the list is an instant and a reference of ours, and says nothing of anybody."""
+    found = ending.ending(runtime_of(request).engine, who.org, who.name, days, place_of(after))
+    onward = f"{found.onward.ends_at.isoformat()}_{found.onward.ref}" if found.onward else ""
+    return page(
+        request, "ending.html", here="consents", found=found, windows=ending.WINDOWS, onward=onward, begun=after is None
+    )
+
+
+def place_of(after: str | None) -> Place | None:
+    """Where a list goes on, from the address. Raises Refuse."""
+    if after is None:
+        return None
+    at, _, ref = after.rpartition("_")
+    try:
+        return Place(datetime.fromisoformat(at), ref)
+    except ValueError as fault:
+        raise Refuse("there is no such place in the list") from fault
 
 
 @router.post("/consents")

@@ -34,8 +34,8 @@ from service.backups.note import BackupDamaged
 from store.columns import UtcDateTime
 from store.tables import metadata
 
-LEFT_OUT = frozenset({"session", "login_flow", "login_attempt", "api_token"})
-"""What may have been ended since: a restored session or token would let somebody in again."""
+LEFT_OUT = frozenset({"session", "login_flow", "login_attempt", "api_token", "name_search"})
+"""What may have been ended since: a restored session or token would let somebody in again. And what lives for a day only."""
 NEVER_EMPTIED = frozenset({"audit_leaf"})
 _CHUNK = 500
 Kind = str

@@ -38,6 +38,9 @@ ASKED_MORE_THAN_ITS_SHAPE = {
 }
 """Of these a well-formed body may be refused for what it says: they answer 422, and every other operation may not."""
 
+PUSH = "POST /api/v1/feeds/{feed}/deliveries"
+"""Behind a token of the feed and no right: it has tests of its own."""
+
 RIGHTS = {
     f"{method} {route.path}": gate.right
     for route, gate in guarded_routes(ROUTERS)
@@ -112,4 +115,14 @@ def test_every_operation_keeps_its_promise(described: BaseSchema, tokens: dict[R
 def test_every_route_of_the_api_is_described(described: BaseSchema) -> None:
     found: Any = described.get_all_operations()
     labels = {operation.ok().label for operation in found}
-    assert labels == set(RIGHTS)
+    assert labels == {*RIGHTS, PUSH}
+
+
+def test_a_delivery_is_described_with_a_token_of_its_own(described: BaseSchema) -> None:
+    route = described.raw_schema["paths"]["/api/v1/feeds/{feed}/deliveries"]["post"]
+    assert route["security"] == [{"feed": []}]
+    assert "application/octet-stream" in route["requestBody"]["content"]
+    assert {"202", "401", "413", "415", "422", "429"} <= route["responses"].keys()
+    operation = described["/api/v1/feeds/{feed}/deliveries"]["POST"]
+    case = operation.Case(path_parameters={"feed": "harlan-jail"}, body=b"booking_id\n", media_type="application/octet-stream")  # fmt: skip
+    assert case.call_and_validate(excluded_checks=[CHECKS.get_one("positive_data_acceptance")]).status_code == 401

@@ -82,14 +82,17 @@ def test_the_case_managers_day(arrive: Arrive, served: House, shot: Shot) -> Non
     expect(page.locator(".thanks")).to_contain_text("Recorded: Mine")
     page.get_by_label("Jail clinic told").check()
     page.get_by_label("Released with a plan").check()
+    page.get_by_text("On another day, or an appointment to come").click()
+    page.get_by_label("First seen after release").fill("2026-10-07T09:30")
+    page.get_by_label("Appointment", exact=True).fill("2026-10-14T09:30")
     shot(page, "message")
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.locator(".saved")).to_have_text("Recorded.")
     with served.engine.database.read() as conn:
         said = [row.verdict for row in conn.execute(select(acknowledgement)) if row.by == "CM000"]
-        done = sorted((row.kind, row.codes[0]) for row in conn.execute(select(outcome)))
+        done = sorted((row.kind, *row.codes) for row in conn.execute(select(outcome)))
     assert said == ["is_my_client"]
-    assert done == [("contact", "jail_clinic_contact"), ("disposition", "released_with_plan")]
+    assert done == [("appointment", "made"), ("contact", "jail_clinic_contact"), ("disposition", "released_with_plan"), ("first_contact",)]  # fmt: skip
     _nothing_leaked(served, page, heard, client)
     assert visitor.complaints == []
 

@@ -72,7 +72,8 @@ MATRIX: dict[Right, str] = {
     Right.TEAM: "GET /team  GET /api/v1/team",
     Right.COMPLIANCE: """
         GET /compliance  POST /compliance/booking  POST /compliance/client  POST /compliance/client/accounting  POST /compliance/person  GET /threads/{alert}
-        GET /consents  POST /consents  POST /consents/record  POST /consents/revoke
+        POST /compliance/name  GET /compliance/name/{search}  POST /api/v1/names  GET /api/v1/names/{search}
+        GET /consents  GET /consents/ending  GET /api/v1/consents/ending  POST /consents  POST /consents/record  POST /consents/revoke
         GET /reports  GET /reports/{name}  POST /reports/{name}/export  POST /reports/break_glass/sign
         GET /log  POST /log/verify  GET /rules  GET /rules/book  POST /rules/trial
         POST /api/v1/explanations  POST /api/v1/persons  GET /api/v1/threads/{alert}  GET /api/v1/reports/{name}
@@ -227,9 +228,11 @@ def test_an_officer_of_one_organisation_learns_nothing_of_anothers_clients(house
 def test_reports_are_cut_to_the_officers_organisation(house: House) -> None:
     ours, whole = house.client("privacy"), house.client("county-privacy")
     for name in ("access", "retractions"):
-        people = {row.get("by", row.get("recipient")) for row in ours.get(f"/api/v1/reports/{name}").json()}
+        people = {row.get("by", row.get("recipient")) for row in ours.get(f"/api/v1/reports/{name}").json()["rows"]}
         assert not people & {"N01", "N02", "N09", "jones", "eriksen"}
-    assert len(ours.get("/api/v1/reports/access").json()) < len(whole.get("/api/v1/reports/access").json())
+    assert len(ours.get("/api/v1/reports/access").json()["rows"]) < len(
+        whole.get("/api/v1/reports/access").json()["rows"]
+    )
 
 
 @pytest.mark.parametrize("roles", [{Role.OPERATOR, Role.CASE_MANAGER}, {Role.ADMINISTRATOR, Role.COMPLIANCE}])

@@ -231,8 +231,11 @@ async function report(message, form) {
   const chosen = new FormData(form);
   const body = { note: chosen.get("note") ?? "" };
   for (const name of ["contact", "contact_initiator", "contact_reason", "after_release", "disposition"]) if (chosen.get(name)) body[name] = chosen.get(name);
+  // As the clock on the wall here says it; sent with its offset.
+  for (const name of ["first_contact_at", "appointment_at"]) if (chosen.get(name)) body[name] = new Date(chosen.get(name)).toISOString();
+  if (body.appointment_at) body.appointment_kept = Boolean(chosen.get("appointment_kept"));
   const saved = form.querySelector(".saved");
-  if (!body.contact && !body.after_release && !body.disposition) {
+  if (!["contact", "after_release", "first_contact_at", "appointment_at", "disposition"].some((name) => body[name])) {
     saved.textContent = words.nothing;
     return;
   }
@@ -240,7 +243,7 @@ async function report(message, form) {
     await ask(`/api/v1/inbox/${message.dataset.alert}/outcome`, body);
     saved.textContent = words.saved;
   } catch (fault) {
-    saved.textContent = reason(fault);
+    saved.textContent = fault instanceof Refused && fault.status === 422 ? words.ahead : reason(fault);
   }
 }
 

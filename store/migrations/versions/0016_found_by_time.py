@@ -1,4 +1,4 @@
-"""entries of the log and forms that end are found by their time, kind and client, without reading all.
+"""entries of the log and forms that end are found by their time, kind and client, without reading all; searches by name wait for their answer.
 
 What is written beside an entry is taken from the entry, and what is written beside a form from what the log said of it.
 """
@@ -34,9 +34,23 @@ def upgrade() -> None:
     op.create_index('ix_audit_leaf_kind_at_position', 'audit_leaf', ['kind', 'at', 'position'])
     op.create_index('ix_audit_leaf_client_position', 'audit_leaf', ['client', 'position'])
     op.create_index('ix_consent_record_ends_at', 'consent_record', ['ends_at'])
+    op.create_index('ix_decision_at', 'decision', ['at'])
+    op.create_table(
+        'name_search',
+        sa.Column('ref', sa.String(32), nullable=False),
+        sa.Column('by', sa.String(64), nullable=False),
+        sa.Column('org', sa.String(64), nullable=True),
+        sa.Column('asked_at', WHEN, nullable=False),
+        sa.Column('answered_at', WHEN, nullable=True),
+        sa.Column('sealed', sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint('ref', name=op.f('pk_name_search')),
+    )
+    op.create_index('ix_name_search_by_asked_at', 'name_search', ['by', 'asked_at'])
 
 
 def downgrade() -> None:
+    op.drop_table('name_search')
+    op.drop_index('ix_decision_at', 'decision')
     op.drop_index('ix_consent_record_ends_at', 'consent_record')
     op.drop_index('ix_audit_leaf_client_position', 'audit_leaf')
     op.drop_index('ix_audit_leaf_kind_at_position', 'audit_leaf')
