@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -87,8 +87,17 @@ def break_glass(entries: Iterable[Entry], as_of: datetime, within: timedelta = t
     """Every declaration and its review. One that is not reviewed within the term, or by its own author, is overdue."""
     known = [entry for entry in entries if entry.at <= as_of]
     reviews = {text(e, "declaration"): e for e in known if e.leaf.kind is Kind.BREAK_GLASS_REVIEW}
+    openings: defaultdict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for each in known:
+        if each.leaf.kind is Kind.OPENING:
+            openings[text(each, "by"), text(each, "client")].append(each.at)
     rows = tuple(
-        _declared(entry, known, reviews.get(text(entry, "declaration")), as_of - within)
+        _declared(
+            entry,
+            openings[text(entry, "by"), text(entry, "client")],
+            reviews.get(text(entry, "declaration")),
+            as_of - within,
+        )
         for entry in known
         if entry.leaf.kind is Kind.BREAK_GLASS
     )
@@ -103,15 +112,9 @@ def break_glass(entries: Iterable[Entry], as_of: datetime, within: timedelta = t
     )
 
 
-def _declared(entry: Entry, known: Sequence[Entry], review: Entry | None, term: datetime) -> BreakGlassRow:
+def _declared(entry: Entry, openings: Sequence[datetime], review: Entry | None, term: datetime) -> BreakGlassRow:
     ends = moment(entry, "expires_at")
-    opened = sum(
-        e.leaf.kind is Kind.OPENING
-        and (text(e, "by"), text(e, "client")) == (text(entry, "by"), text(entry, "client"))
-        and entry.at <= e.at
-        and (ends is None or e.at < ends)
-        for e in known
-    )
+    opened = sum(entry.at <= at and (ends is None or at < ends) for at in openings)
     own = review is not None and text(review, "by") == text(entry, "by")
     return BreakGlassRow(
         at=entry.at,

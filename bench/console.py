@@ -109,7 +109,8 @@ def opened(home: Path, origin: str) -> Engine:
 def prepare(home: Path, size: Size) -> None:
     if (home / "warmlink.toml").exists():
         database = Database(load(home / "warmlink.toml", {}).database_url())
-        migrate.upgrade(database)
+        if migrate.current(database) != migrate.newest():
+            migrate.upgrade(database)
         database.close()
         return
     run_demo(home, lambda _: None)

@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Table, insert, select
 
 from audit.leaves import Kind, Leaf, leaf
+from consent import ConsentRecord
 from consent.intake import as_raw
+from consent.times import end
 from console.demo import BEGINS
 from records import BookingRef, ClientId, ClientRef, OrgId, StaffId, StaffMember
 from service.consent_history import history_of
 from service.engine import Engine
 from store import bookings, clients, consents, staff
 from store.clients import StoredClient
+from store.consents import Term
 from store.tables import (
     acknowledgement,
     alert,
@@ -135,12 +139,9 @@ class Swelling:
         self._add(client, (self._client(n) for n in numbers if n % REAL))
         with self.engine.database.write() as conn:
             clients.put_all(conn, self.engine.vault, map(self._listed, real), now)
-            form = {org: history_of(conn, self.engine, like.ref)[0].record for org, like in self.like.items()}
-            for number in real:
-                kept = {"record": as_raw(form[self._org(number)]), "act": "recorded", "document": "", "superseded_by": None}  # fmt: skip
-                made = {"ref": name("consent", number), "by": "county-privacy", "now": now - timedelta(days=300)}
-                consents.append(conn, self.engine.vault, self._ref(number), kept, **made)
-            self.engine.audit.append(conn, list(map(self._form, real)), now - timedelta(days=300))
+            like = {org: history_of(conn, self.engine, one.ref)[0].record for org, one in self.like.items()}
+            leaves = [self._form(conn, number, like[self._org(number)]) for number in real]
+            self.engine.audit.append(conn, leaves, now - timedelta(days=300))
 
     def _org(self, number: int) -> str:
         return ORGS[number % 3]
@@ -154,10 +155,22 @@ class Swelling:
         like = self.like[self._org(number)]
         return StoredClient(self._ref(number), replace(like.entry, client_id=ClientId(f"BIG{number}")), like.encoding)
 
-    def _form(self, number: int) -> Leaf:
-        """Forms end one after the other, over a year."""
-        until = BEGINS + timedelta(days=365) * (number / self.size.clients) + timedelta(hours=1)
-        return leaf(Kind.CONSENT, consent=name("form", number), client=self._ref(number), change="recorded", by="county-privacy", seq=0, until=until)  # fmt: skip
+    def _form(self, conn: Connection, number: int, like: ConsentRecord) -> Leaf:
+        """Put on file; forms end one after the other, over a year."""
+        day = (BEGINS + timedelta(days=1 + 365 * number / self.size.clients)).date()
+        until, ref = end(day, ZoneInfo(self.engine.settings.zone)), self._ref(number)
+        kept = {
+            "record": as_raw(replace(like, expires_at=day)),
+            "act": "recorded",
+            "document": "",
+            "superseded_by": None,
+        }
+        form = self.engine.locator.ref("consent", like.id)
+        consents.append(
+            conn, self.engine.vault, ref, kept, ref=name("consent", number), by="county-privacy",
+            now=BEGINS - timedelta(days=300), term=Term(form, until),
+        )  # fmt: skip
+        return leaf(Kind.CONSENT, consent=form, client=ref, change="recorded", by="county-privacy", seq=0, until=until)
 
     def _log(self, numbers: range) -> None:
         for some in (numbers[n : n + 1000] for n in range(0, len(numbers), 1000)):

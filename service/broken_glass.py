@@ -6,6 +6,7 @@ consent rules to say, each time anew.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from audit.leaves import Kind, leaf
+from audit.places import chunks
 from config import Refuse
 from consent import NO_CONTEXT, BreakGlass, ContextFacts
 from consent.review import GlassUse, open_until
@@ -82,6 +84,14 @@ def reason_for(engine: Engine, client: ClientRef, declaration: str) -> str | Non
             if said and declaration == _name(engine, client, said["by"], entry.recorded_at):
                 return str(said["reason"])
     return None
+
+
+def reasons(engine: Engine, some: Collection[ClientRef]) -> dict[str, str]:
+    """By declaration what was said, of these clients."""
+    with engine.database.read() as conn:
+        kept = [entry for refs in chunks(sorted(some)) for entry in consents.beside(conn, engine.vault, refs)]
+    said = [(entry, entry.record["break_glass"]) for entry in kept if entry.record.get("break_glass")]
+    return {_name(engine, e.client, each["by"], e.recorded_at): str(each["reason"]) for e, each in said}
 
 
 def _name(engine: Engine, client: ClientRef, by: str, at: datetime) -> str:

@@ -32,7 +32,7 @@ from service.shelving import open_shelf
 from service.spool import Seals
 from service.standing import StandingIndex
 from store import clients, migrate, vaults
-from store.clients import Listed
+from store.clients import Count
 from store.database import Database
 from store.envelope import RandomBytes, Vault
 from store.keys import KeyRing
@@ -126,9 +126,9 @@ class Engine:
         return Breakers()
 
     @cached_property
-    def listed(self) -> Listed:
+    def listed(self) -> Count:
         """The number of clients, kept for as long as the process lives."""
-        return Listed()
+        return Count()
 
     @cached_property
     def standing(self) -> StandingIndex:

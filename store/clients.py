@@ -150,7 +150,7 @@ def count(conn: Connection) -> int:
 
 
 @dataclass(slots=True)
-class Listed:
+class Count:
     """How many clients no roster has dropped, counted anew only when one of them changed: a page asks often, a roster changes daily."""
 
     revision: int = -1

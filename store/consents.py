@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from records import ClientRef
 from store.envelope import Vault
@@ -84,18 +84,21 @@ def length_at(conn: Connection, client: ClientRef, at: datetime) -> int:
 
 def history(conn: Connection, vault: Vault, client: ClientRef) -> Sequence[RecordedConsent]:
     """The client's whole history in order. An empty one is a fact; a store that fails raises instead."""
-    rows = conn.execute(
-        select(consent_record)
-        .where(consent_record.c.client == client, consent_record.c.sealed.is_not(None))
-        .order_by(consent_record.c.seq)
-    )
-    return [
-        RecordedConsent(
-            client,
-            row.seq,
-            json.loads(vault.open(row.sealed, place=_place(client, row.seq))),
-            row.recorded_at,
-            row.recorded_by,
-        )
-        for row in rows
-    ]
+    rows = conn.execute(_kept().where(consent_record.c.client == client).order_by(consent_record.c.seq))
+    return [_opened(row, vault) for row in rows]
+
+
+def beside(conn: Connection, vault: Vault, some: Collection[ClientRef]) -> Sequence[RecordedConsent]:
+    """What was recorded of these clients beside their consents, by client and in order."""
+    ours = _kept().where(consent_record.c.client.in_(some), consent_record.c.form.is_(None))
+    return [_opened(row, vault) for row in conn.execute(ours.order_by(consent_record.c.client, consent_record.c.seq))]
+
+
+def _kept() -> Select[Any]:
+    return select(consent_record).where(consent_record.c.sealed.is_not(None))
+
+
+def _opened(row: Any, vault: Vault) -> RecordedConsent:
+    client = ClientRef(row.client)
+    record = json.loads(vault.open(row.sealed, place=_place(client, row.seq)))
+    return RecordedConsent(client, row.seq, record, row.recorded_at, row.recorded_by)

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, exists, insert,
 
 from store.clients import revise
 from store.database import Database, empty_log
-from store.tables import alert, booking, client, decision, inbox_item, link, metadata, outcome
+from store.tables import alert, booking, client, consent_record, decision, inbox_item, link, metadata, outcome
 
 _SWEPT = ("booking", "booking_source", "client", "consent_record", "decision", "inbox_item", "outcome")
 
@@ -36,6 +36,7 @@ def client_content(conn: Connection, ref: str, now: datetime) -> None:
         conn.execute(insert(client).values(ref=ref, org="", seen_at=now, pending=False, **gone))
     for table in _sealed_about("client"):
         conn.execute(update(table).where(table.c.client == ref).values(sealed=None))
+    conn.execute(update(consent_record).where(consent_record.c.client == ref).values(ends_at=None))
     _told(conn, select(link.c.ref).where(link.c.client == ref))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Text, cast, insert, or_, select, update
 
 from records import StaffId, StaffMember
 from store.tables import staff, staff_key
@@ -36,10 +37,9 @@ def put(conn: Connection, member: StaffMember, now: datetime) -> None:
 
 def everyone(conn: Connection, org: str | None = None) -> dict[StaffId, StaffMember]:
     """The directory, or one organisation's part of it."""
-    query = select(staff.c.record).order_by(staff.c.staff)
+    query = select(cast(staff.c.record, Text)).order_by(staff.c.staff)
     rows = conn.execute(query if org is None else query.where(staff.c.org == org)).scalars()
-    members = [_MEMBER.validate_python(record) for record in rows]
-    return {member.staff: member for member in members}
+    return {member.staff: member for member in map(_member, rows)}
 
 
 def imported_since(conn: Connection, at: datetime) -> bool:
@@ -49,8 +49,13 @@ def imported_since(conn: Connection, at: datetime) -> bool:
 
 def names(conn: Connection) -> dict[str, str]:
     """Each member's name by id."""
-    rows = conn.execute(select(staff.c.staff, staff.c.record["name"].as_string().label("name")))
-    return {row.staff: row.name for row in rows}
+    return {str(who): member.name for who, member in everyone(conn).items()}
+
+
+@lru_cache(50_000)
+def _member(record: str) -> StaffMember:
+    """Every decision and every page reads the directory, which changes once a day: the same text is read once."""
+    return _MEMBER.validate_json(record)
 
 
 def of_org(conn: Connection, org: str) -> frozenset[str]:

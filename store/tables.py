@@ -129,6 +129,7 @@ client = Table(
     Column("revision", BIG, nullable=False, default=0),  # of `client_revision`, when they last changed
     Index("ix_client_pending", "pending"),
     Index("ix_client_retired_at_org", "retired_at", "org"),
+    Index("ix_client_ref_org", "ref", "org", "retired_at"),  # whose somebody is, without their sealed envelope
     Index("ix_client_revision", "revision"),
 )
 
@@ -152,7 +153,7 @@ consent_record = Table(
     Column("form", REF),  # keyed, of the consent; null for what is no consent
     Column("ends_at", UtcDateTime),  # by itself, as the log says too; null where it does not, or is over already
     UniqueConstraint("client", "seq"),
-    Index("ix_consent_record_ends_at", "ends_at"),
+    Index("ix_consent_record_ends_at", "ends_at", "client", "form", "seq", "ref"),  # covers the list of what ends
 )
 
 staff = Table(
@@ -184,6 +185,7 @@ booking = Table(
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("baseline", Boolean, nullable=False),
+    Index("ix_booking_first_seen_at", "first_seen_at"),
     one_of("state", "open", "released", "void", "sealed"),
 )
 

@@ -67,5 +67,5 @@ def _standing(org: OrgId | None) -> Select[tuple[str, str, str, datetime, str]]:
     newer = exists().where(later.c.client == own.c.client, later.c.form == own.c.form, later.c.seq > own.c.seq)
     query = select(own.c.ref, own.c.client, own.c.form, own.c.ends_at, client.c.org)
     query = query.join(client, client.c.ref == own.c.client)
-    query = query.where(not_(newer), own.c.sealed.is_not(None), client.c.retired_at.is_(None))
+    query = query.where(not_(newer), client.c.retired_at.is_(None))
     return query if org is None else query.where(client.c.org == org)

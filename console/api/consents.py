@@ -63,10 +63,10 @@ class EndingConsents(BaseModel):
 
 @router.get("/consents/ending")
 def ending_soon(
-    request: Request, who: ComplianceOfficer, days: Literal[30, 60, 90] = 30, after: After = None
+    request: Request, who: ComplianceOfficer, days: Literal["30", "60", "90"] = "30", after: After = None
 ) -> EndingConsents:
     """Consents that end soon, the soonest first; of the organisation, or of all. Each look is in the log, client by client."""
-    found = ending.ending(runtime_of(request).engine, who.org, who.name, days, place_of(after))
+    found = ending.ending(runtime_of(request).engine, who.org, who.name, int(days), place_of(after))
     rows = [
         EndingConsent(organisation=row.org, client=row.client.reveal(), consent=row.form, ends_at=row.ends_at)
         for row in found.rows

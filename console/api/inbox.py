@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from alerts.followup import (
@@ -23,6 +24,7 @@ from alerts.followup import (
 )
 from alerts.keys import PublicKey
 from console.api.description import FAULTS, PREFIX, Body, Count, Ref
+from console.desks.inbox import After, place_of
 from console.guard import CaseManager
 from console.runtime import runtime_of
 from records import AlertRef
@@ -111,9 +113,12 @@ def enrol(request: Request, who: CaseManager, body: Enrolment) -> KeyState:
 
 
 @router.get("/inbox")
-def list_inbox(request: Request, who: CaseManager) -> list[dict[str, Any]]:
-    """Threads by booking. When and what sort; never whom."""
-    threads: list[dict[str, Any]] = plain(list(inbox.threads(runtime_of(request).engine, who.member)))
+def list_inbox(request: Request, response: Response, who: CaseManager, after: After = None) -> list[dict[str, Any]]:
+    """Threads by booking. When and what sort; never whom. Where there are more, `Link` says where (RFC 8288, rel="next")."""
+    found, onward = inbox.threads(runtime_of(request).engine, who.member, after=place_of(after))
+    if onward is not None:
+        response.headers["link"] = f'<{PREFIX}/inbox?after={quote(str(onward))}>; rel="next"'
+    threads: list[dict[str, Any]] = plain(list(found))
     return threads
 
 

@@ -26,9 +26,9 @@ from service.reports import export as export_report
 router = APIRouter()
 Text = Annotated[str, Form(max_length=64)]
 MEDIA = {"pdf": "application/pdf", "csv": "text/csv", "json": "application/json", "text": "text/plain"}
-AT_ONCE = 400
+AT_ONCE = 250
 """Entries that a page reads of a period; the file has them all."""
-MOST = 200
+MOST = 100
 """Rows of one page."""
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 2), date(9000, 1, 1)
 

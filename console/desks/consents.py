@@ -109,14 +109,14 @@ def ending_page(
 
 
 def place_of(after: str | None) -> Place | None:
-    """Where a list goes on, from the address. Raises Refuse."""
+    """Where a list goes on, from the address. Raises NotFound."""
     if after is None:
         return None
     at, _, ref = after.rpartition("_")
     try:
         return Place(datetime.fromisoformat(at), ref)
     except ValueError as fault:
-        raise Refuse("there is no such place in the list") from fault
+        raise NotFound("there is no such place in the list") from fault
 
 
 @router.post("/consents")

@@ -20,7 +20,7 @@ from config import Refuse
 from consent.history import History
 from records import ClientRef, OrgId, RosterEntry
 from service import reports
-from service.broken_glass import reason_for
+from service.broken_glass import reasons
 from service.consent_history import history_of
 from service.engine import Engine
 from service.explain import Explanation, explain
@@ -120,8 +120,8 @@ def break_glass_reasons(engine: Engine, positions: frozenset[int]) -> dict[int, 
     """What was declared at each of these places in the log, for the officer who reviews it."""
     with engine.database.read() as conn:
         declared = list(found_at(conn, positions))
-    said = {e.position: reason_for(engine, ClientRef(text(e, "client")), text(e, "declaration")) for e in declared}
-    return {position: reason for position, reason in said.items() if reason is not None}
+    said = reasons(engine, {ClientRef(text(e, "client")) for e in declared})
+    return {e.position: said[text(e, "declaration")] for e in declared if text(e, "declaration") in said}
 
 
 class NotToSign(Refuse):

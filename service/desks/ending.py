@@ -20,9 +20,9 @@ from store.terms import Ending, Place
 
 WINDOWS = (30, 60, 90)
 """Days ahead."""
-MOST = 50
+MOST = 30
 """Rows of one page."""
-COUNTED = 5_000
+COUNTED = 1_500
 """Forms that the counts look at; beyond them they say that there are more."""
 
 

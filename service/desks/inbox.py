@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from alerts import answers
 from alerts.content import AlertKind
@@ -25,6 +25,27 @@ from store.tables import acknowledgement, alert, inbox_item, outcome
 
 _OF_RELEASE = frozenset({AlertKind.RELEASE, AlertKind.RELEASE_WITHDRAWN})
 OVER = frozenset({"closed", "withdrawn"})
+MOST = 40
+"""Threads of one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A thread's place in the order: 0 waits for an answer, 1 is open, 2 is over; then the newest news first."""
+
+    rank: int
+    latest: datetime
+    thread: str
+
+    def __str__(self) -> str:
+        return f"{self.rank}_{self.latest.isoformat()}_{self.thread}"
+
+    @classmethod
+    def parse(cls, text: str) -> Turn:
+        """Raises ValueError."""
+        rank, _, rest = text.partition("_")
+        at, _, thread = rest.rpartition("_")
+        return cls(int(rank), datetime.fromisoformat(at), thread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +98,49 @@ def release_clocks(thread: Thread, clocks: ClockSettings) -> list[tuple[str, dat
     return [(name, since + span) for name, span in both if name not in done]
 
 
-def threads(engine: Engine, recipient: StaffId) -> Sequence[Thread]:
-    """The recipient's threads: what waits for an answer first, then what is open, then the rest; the newest news first."""
+def threads(
+    engine: Engine, recipient: StaffId, *, after: Turn | None = None, most: int = MOST
+) -> tuple[Sequence[Thread], Turn | None]:
+    """The recipient's threads: what waits for an answer first, then what is open, then the rest; the newest news first.
+
+    `most` of them, after a place; with the place after which the next come, None behind the last.
+    """
     with engine.database.view() as conn:
-        found = _threads(conn, recipient)
-    found.sort(key=lambda t: t.latest.created_at, reverse=True)
-    return sorted(found, key=lambda t: (not t.unanswered, not t.open))
+        turns = _turns(conn, recipient, after, most + 1)
+        found = _threads(conn, recipient, [turn.thread for turn in turns[:most]])
+    order = {turn.thread: n for n, turn in enumerate(turns)}
+    found.sort(key=lambda t: order[t.ref])
+    return found, turns[most - 1] if len(turns) > most else None
 
 
-def _threads(conn: Connection, recipient: StaffId) -> list[Thread]:
+def _turns(conn: Connection, recipient: StaffId, after: Turn | None, most: int) -> list[Turn]:
+    """In which order threads are read, told from their states and times alone."""
+    waits, stands = alert.c.state.in_(("delivered", "opened")), alert.c.state.not_in(OVER)
+    rank = func.min(case((waits, 0), (stands, 1), else_=2)).label("rank")
+    latest = func.max(alert.c.created_at).label("latest")
+    each = select(alert.c.thread, rank, latest).where(_shown_to(recipient)).group_by(alert.c.thread).subquery()
+    query = select(each.c.thread, each.c.rank, each.c.latest)
+    if after is not None:
+        same = (each.c.rank == after.rank) & (each.c.latest == after.latest) & (each.c.thread > after.thread)
+        older = (each.c.rank == after.rank) & (each.c.latest < after.latest)
+        query = query.where(or_(each.c.rank > after.rank, older, same))
+    rows = conn.execute(query.order_by(each.c.rank, each.c.latest.desc(), each.c.thread).limit(most))
+    return [Turn(row.rank, row.latest, row.thread) for row in rows]
+
+
+def _shown_to(recipient: StaffId) -> ColumnElement[bool]:
+    return (alert.c.recipient == recipient) & alert.c.state.not_in(("queued", "stuck"))
+
+
+def _threads(conn: Connection, recipient: StaffId, refs: Sequence[str]) -> list[Thread]:
     rows: Any = conn.execute(
         select(alert, inbox_item.c.kid, inbox_item.c.jwe.is_not(None).label("readable"), inbox_item.c.delivered_at)
         .outerjoin(inbox_item, inbox_item.c.alert == alert.c.ref)
-        .where(alert.c.recipient == recipient, alert.c.state.not_in(("queued", "stuck")))
+        .where(_shown_to(recipient), alert.c.thread.in_(refs))
         .order_by(alert.c.thread, alert.c.created_at, alert.c.ref)
     ).all()
-    said, reported = _said(conn, recipient), _reported(conn, recipient)
+    mine = [row.ref for row in rows]
+    said, reported = _said(conn, mine), _reported(conn, mine)
     return [
         Thread(ref, tuple(_message(row, said, reported) for row in group))
         for ref, group in groupby(rows, key=lambda r: str(r.thread))
@@ -113,17 +161,16 @@ def _message(row: Any, said: dict[str, str], reported: dict[str, list[tuple[str,
     )
 
 
-def _said(conn: Connection, by: StaffId) -> dict[str, str]:
+def _said(conn: Connection, alerts: Sequence[str]) -> dict[str, str]:
     """The last answer to each alert."""
     told = acknowledgement
-    query = select(told.c.alert, told.c.verdict).join(alert, alert.c.ref == told.c.alert)
-    rows = conn.execute(query.where(alert.c.recipient == by).order_by(told.c.id))
+    rows = conn.execute(select(told.c.alert, told.c.verdict).where(told.c.alert.in_(alerts)).order_by(told.c.id))
     return {row.alert: row.verdict for row in rows}
 
 
-def _reported(conn: Connection, by: StaffId) -> dict[str, list[tuple[str, str]]]:
+def _reported(conn: Connection, alerts: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
-    query = select(outcome).join(alert, alert.c.ref == outcome.c.alert).where(alert.c.recipient == by)
+    query = select(outcome).where(outcome.c.alert.in_(alerts))
     for row in conn.execute(query.order_by(outcome.c.recorded_at, outcome.c.ref)):
         found.setdefault(row.alert, []).append((row.kind, _shown(row.kind, row.codes)))
     return found

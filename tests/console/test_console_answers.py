@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from audit.leaves import Kind, leaf
+from console.app import create_app
 from console.headers import POLICY
 from console.pages import environment
+from console.rights import Role
 from console.words import LANGUAGES, words
-from tests.console.conftest import House
+from tests.console.conftest import CHEAP, PASSWORD, House, with_password
 
 TEMPLATES = sorted(p for p in Path(str(files("console") / "templates")).iterdir() if p.suffix == ".html")
 
@@ -216,3 +219,32 @@ def test_whoever_asks_too_fast_waits_and_others_do_not(build: Any) -> None:
     house.clock.forward(seconds=2)
     assert one.get("/api/v1/me").status_code == 200
     assert one.get("/api/v1/me").status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("trusted", "proxy", "second"),
+    [((), "10.0.0.5", 429), (("10.0.0.0/8",), "10.0.0.5", 200), (("10.0.0.0/8",), "192.0.2.7", 429)],
+    ids=["nobody is believed", "a proxy of ours", "somebody who says so"],
+)
+def test_only_a_configured_proxy_says_whom_it_speaks_for(build: Any, trusted: Any, proxy: str, second: int) -> None:
+    house = build(requests_per_minute=1, trusted_proxies=trusted)
+    asked = TestClient(house.app, base_url=house.origin, client=(proxy, 50_000))
+    with asked:
+        assert asked.get("/sign-in", headers={"x-forwarded-for": "203.0.113.1"}).status_code == 200
+        assert asked.get("/sign-in", headers={"x-forwarded-for": "203.0.113.1"}).status_code == 429
+        assert asked.get("/sign-in", headers={"x-forwarded-for": "203.0.113.2"}).status_code == second
+
+
+def test_an_account_that_one_worker_locked_is_locked_for_all(house: House) -> None:
+    with_password(house, "chen", Role.CASE_MANAGER, staff="CM000")
+    other = create_app(house.engine, hasher=CHEAP)
+    for _ in range(5):
+        wrong = house.client().post(
+            "/sign-in", data={"login": "chen", "password": "no"}, headers={"origin": house.origin}
+        )
+        assert wrong.status_code == 401
+    right = {"login": "chen", "password": PASSWORD}
+    with TestClient(other, base_url=house.origin, follow_redirects=False) as elsewhere:
+        assert elsewhere.post("/sign-in", data=right, headers={"origin": house.origin}).status_code == 401
+        house.clock.forward(minutes=2)
+        assert elsewhere.post("/sign-in", data=right, headers={"origin": house.origin}).status_code == 303

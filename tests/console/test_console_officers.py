@@ -257,7 +257,7 @@ def test_a_release_starts_two_clocks_and_one_click_each_stops_them(house: House)
     house.clock.forward(minutes=10)
 
     def clocks() -> list[str]:
-        threads = inbox.threads(house.engine, StaffId("N02"))
+        threads, _ = inbox.threads(house.engine, StaffId("N02"))
         thread = next(t for t in threads if any(m.ref == row.ref for m in t.messages))
         return [name for name, _ in inbox.release_clocks(thread, house.engine.settings.clocks)]
 

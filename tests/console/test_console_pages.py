@@ -23,7 +23,15 @@ AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 PAGES = {
     "lee": ["/inbox", "/account"],
     "ortiz": ["/review", "/team", "/measures"],
-    "county-privacy": ["/compliance", "/reports", "/reports/decisions_by_reason", "/log", "/rules", "/consents"],
+    "county-privacy": [
+        "/compliance",
+        "/reports",
+        "/reports/decisions_by_reason",
+        "/log",
+        "/rules",
+        "/consents",
+        "/consents/ending?days=90",
+    ],
     "operator": ["/operations"],
     "admin": ["/accounts"],
 }
@@ -34,7 +42,7 @@ def everything(visitor: Visitor) -> list[Callable[[], None]]:
     steps: list[Callable[[], None]] = [lambda: visitor.go("/sign-in")]
     for login, paths in PAGES.items():
         steps += [lambda login=login, path=path: visitor.sign_in(login, path) for path in paths]  # type: ignore[misc]  # bound early
-    opened = (_open_message, _review_one, _found, _forms, _tried, _thread)
+    opened = (_open_message, _review_one, _found, _named, _forms, _tried, _thread)
     return [*steps, *(lambda step=step: step(visitor) for step in opened)]
 
 
@@ -57,6 +65,15 @@ def _found(visitor: Visitor) -> None:
     visitor.sign_in("county-privacy", "/compliance")
     visitor.page.locator("input[name=number]").first.fill("26-000105")
     visitor.page.locator("form[action='/compliance/booking'] button").click()
+
+
+def _named(visitor: Visitor) -> None:
+    visitor.sign_in("county-privacy", "/compliance")
+    form = visitor.page.locator("form[action='/compliance/name']")
+    for name, value in (("first", "Sara"), ("last", "Reyes"), ("born", "1978-12-30")):
+        form.locator(f"input[name={name}]").fill(value)
+    form.locator("button").click()
+    expect(visitor.page.locator("td form button").first).to_be_visible()
 
 
 def _forms(visitor: Visitor) -> None:

@@ -65,7 +65,8 @@ def test_page_by_page_shows_each_once(sqlite_site: Installation, monkeypatch: py
     monkeypatch.setattr(ending, "COUNTED", 5)
     for number, who in enumerate(CLIENTS * 2):
         soon(sqlite_site, who, 5 + number // 4, number)  # four at a time end at the same instant
-    pages, after = [], None
+    pages: list[EndingPage] = []
+    after = None
     while not pages or after is not None:
         pages.append(ending.ending(sqlite_site.engine, None, "officer", after=after))
         after = pages[-1].onward

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0016'
-down_revision = '0009b'
+down_revision = '0018'
 branch_labels = None
 depends_on = None
 
@@ -33,8 +33,10 @@ def upgrade() -> None:
     _let_stand()
     op.create_index('ix_audit_leaf_kind_at_position', 'audit_leaf', ['kind', 'at', 'position'])
     op.create_index('ix_audit_leaf_client_position', 'audit_leaf', ['client', 'position'])
-    op.create_index('ix_consent_record_ends_at', 'consent_record', ['ends_at'])
+    op.create_index('ix_consent_record_ends_at', 'consent_record', ['ends_at', 'client', 'form', 'seq', 'ref'])
+    op.create_index('ix_client_ref_org', 'client', ['ref', 'org', 'retired_at'])
     op.create_index('ix_decision_at', 'decision', ['at'])
+    op.create_index('ix_booking_first_seen_at', 'booking', ['first_seen_at'])
     op.create_table(
         'name_search',
         sa.Column('ref', sa.String(32), nullable=False),
@@ -50,7 +52,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table('name_search')
+    op.drop_index('ix_booking_first_seen_at', 'booking')
     op.drop_index('ix_decision_at', 'decision')
+    op.drop_index('ix_client_ref_org', 'client')
     op.drop_index('ix_consent_record_ends_at', 'consent_record')
     op.drop_index('ix_audit_leaf_client_position', 'audit_leaf')
     op.drop_index('ix_audit_leaf_kind_at_position', 'audit_leaf')
