@@ -73,7 +73,9 @@ def _named(visitor: Visitor) -> None:
     for name, value in (("first", "Sara"), ("last", "Reyes"), ("born", "1978-12-30")):
         form.locator(f"input[name={name}]").fill(value)
     form.locator("button").click()
-    expect(visitor.page.locator("td form button").first).to_be_visible()
+    expect(visitor.page.locator("td form button").first).to_be_visible(
+        timeout=60_000
+    )  # the page looks again until it is there
 
 
 def _forms(visitor: Visitor) -> None:
