@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from enum import IntEnum
 from itertools import product
 
+import numpy as np
 import pytest
 
-from matcher.duplicates import same_person
+from matcher.duplicates import _rivals, same_person
 from matcher.levels import FIELDS, Address, Dob, Name, Plain, Ssn4
+from matcher.model import Duplicates
 from matcher.rules import RULES, Evidence, bars
+from matcher.score import Scored
 
 Levels = Mapping[str, IntEnum]
 
@@ -119,11 +123,33 @@ def test_two_records_are_one_person_where_all_agrees_and_nothing_speaks_against_
 
 
 def test_without_the_ssn_something_else_of_ones_own_is_needed_within_one_organisation() -> None:
-    for at in every("first", "dob", "phone", "address", ssn4=(Ssn4.MISSING, Ssn4.DIGIT)):
+    for at in every("first", "dob", "phone", "address", ssn4=(Ssn4.MISSING, Ssn4.DIGIT, Ssn4.DIFFER)):
         full = dict.fromkeys(FIELDS, Plain.MISSING) | {"last": Name.EXACT} | at
         names = named("first", at, "EXACT", "NICKNAME")
         dates = named("dob", at, "EXACT", "DAY_MONTH_SWAPPED", "DIGIT")
         own = named("phone", at, "EXACT") or named("address", at, "STREET", "STREET_CLOSE")
         for across in (False, True):
-            expected = names and dates and (own or (across and named("dob", at, "EXACT")))
+            alike = names and dates and not named("ssn4", at, "DIFFER")
+            expected = alike and (own or (across and named("dob", at, "EXACT")))
             assert same_person([full[name] for name in FIELDS], across=across) == expected, (at, across)
+
+
+@pytest.mark.parametrize(
+    ("span", "within", "at_most", "pairs"),
+    [
+        ((0, 3), 5.0, 9, [(1, 0), (1, 2), (0, 2)]),
+        ((3, 6), 5.0, 9, [(4, 5), (4, 3), (5, 3)]),
+        ((3, 6), 4.0, 9, [(4, 5)]),
+        ((3, 6), 5.0, 2, [(4, 5)]),
+        ((0, 3), 2.0, 9, []),
+        ((0, 1), 5.0, 9, []),
+    ],
+)
+def test_who_leads_a_booking_is_compared_with_each_other_best_first(
+    span: tuple[int, int], within: float, at_most: int, pairs: list[tuple[int, int]]
+) -> None:
+    """`within`: one that is just so many bits behind is not looked at."""
+    weight = np.array([8.0, 10.0, 6.0, 16.0, 20.0, 18.0])
+    number = np.arange(len(weight), dtype=np.int32)
+    scored = Scored(**{f.name: weight if f.name == "weight" else number for f in fields(Scored)})
+    assert _rivals(scored, *span, Duplicates(within=within, at_most=at_most)) == pairs
