@@ -99,7 +99,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
             other_op = ast.Or() if isinstance(op, ast.And) else ast.And()
             yield "and for or", lambda: setattr(node, "op", other_op)
             for n in range(len(values)):
-                yield f"operand {n} dropped", lambda n=n: node.values.pop(n)
+                # Of two operands the other one twice: a chain of one cannot be written down.
+                kept = [each for k, each in enumerate(values) if k != n]
+                yield f"operand {n} dropped", lambda k=kept: setattr(node, "values", k if len(k) > 1 else k * 2)
         case ast.BinOp(op=op) if type(op) in SWAPPED:
             swapped = SWAPPED[type(op)]
             yield f"{type(op).__name__} for {swapped.__name__}", lambda: setattr(node, "op", swapped())

@@ -64,6 +64,9 @@ class Bench:
             raise pytest.UsageError("the tests cannot be collected")
         self.known = self._measured(session.items)
         for mutant in self.mutants:
+            became_of(
+                self.files[mutant.module], mutant
+            )  # here, where a fault ends the run, and is not taken for a test's
             chosen = self.chosen(mutant)
             if mutant.inside is None or not chosen:
                 self.told(mutant, EARLY, self.chosen(mutant, anywhere=True))
@@ -148,10 +151,16 @@ class Footsteps:
         return self._step
 
 
+def became_of(file: str, mutant: Mutant) -> dict[CodeType, CodeType]:
+    """What the mutant makes of each piece of code of the file. Raises what a mutant raises that cannot be compiled."""
+    source = Path(file).read_text("utf-8")
+    trees = ast.parse(source), mutant.tree(source)
+    return code_of(*(compile(tree, file, "exec", dont_inherit=True) for tree in trees))
+
+
 def exchange(file: str, mutant: Mutant) -> None:
     """Give every living function of the file the code of the mutant: whoever imported it has it too."""
-    source = Path(file).read_text("utf-8")
-    became = code_of(compile(ast.parse(source), file, "exec"), compile(mutant.tree(source), file, "exec"))
+    became = became_of(file, mutant)
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and each.__code__.co_filename == file:
             new = became.get(each.__code__)

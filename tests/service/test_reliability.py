@@ -21,9 +21,9 @@ from service.cycle import Cycle
 from service.schedule import work
 from store import tables
 from store.database import Database
-from tests.service import replays
+from tests.service import footprint, replays
 from tests.service.installation import AVELINE, BARNABY, CORISANDE, STRANGER, Clock, Installation, make, opened
-from tests.service.soak import Soak
+from tests.service.soak import Report, Soak
 from tests.service.soak_world import World
 
 MIB = 1 << 20
@@ -131,8 +131,6 @@ def test_an_hour_of_the_soak(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost", ["alerts lost", "alerts twice", "bookings lost or invented", "audit log broken"])
 def test_the_soak_says_what_is_wrong(lost: str) -> None:
-    from tests.service.soak import Report
-
     state: dict[str, Any] = {"counts": {}, "wrong": {lost: 1, "rows set aside": 0}}
     assert Report({}, 1, state).wrong == [f"{lost}: 1"]
 
@@ -179,3 +177,26 @@ def _stopped_at(site: Installation, server: PostgresServer, stage: str) -> None:
         Cycle(site.engine, stop).run()
     assert away, "nothing was stopped: the test would prove nothing"
     server.ensure_postgres_running()
+
+
+@pytest.mark.parametrize(
+    ("a_slot", "wrong"),
+    [(0.0, []), (0.05, []), (0.3, ["memory grows by 3.6 MB an hour"])],
+)
+def test_the_soak_tells_growth_from_a_new_roster(a_slot: float, wrong: list[str]) -> None:
+    """Two processes, then a roster that takes fifty megabytes, and from there so much a slot."""
+    lines = [
+        {
+            "slot": n,
+            "pid": 1 + (n > 5),
+            "private_mb": 200.0 + (n > 40) * (50 + a_slot * (n - 40)),
+            "files": 9,
+            "threads": 1,
+        }
+        for n in range(120)
+    ]
+    state: dict[str, Any] = {"counts": {}, "wrong": {}}
+    found = Report({}, 120, state, growth=footprint.growth(lines, 12, [41]))
+    assert found.wrong == wrong
+    leaking = [line | {"files": line["slot"]} for line in lines]
+    assert "files grow" in Report({}, 120, state, growth=footprint.growth(leaking, 12, [41])).wrong
