@@ -78,6 +78,7 @@ GATES = [
     permit("restriction naming another", scene(STAFF, client={"restrictions": [restriction(recipients=[{"kind": "person", "id": "u-x"}])]}), "HIPAA_INTERNAL_TPO"),
     deny("restriction naming the exchange", scene(DOCTOR | {"via": EXCHANGE}, client={"restrictions": [restriction(recipients=[{"kind": "intermediary", "id": "org-hie"}])]}), "RESTRICTION_AGREED"),
     deny("restriction naming a clinic and somebody else", scene(DOCTOR | {"via": EXCHANGE}, consents=[consent()], client={"restrictions": [restriction(recipients=[*NAMES_CLINIC, {"kind": "person", "id": "u-x"}])]}), "RESTRICTION_AGREED"),
+    permit("restriction naming an exchange that is not gone through", scene(STAFF, client={"restrictions": [restriction(recipients=[{"kind": "intermediary", "id": "org-hie"}])]}), "HIPAA_INTERNAL_TPO"),
     permit("restriction naming another exchange", scene(STAFF | {"via": EXCHANGE}, client={"restrictions": [restriction(recipients=[{"kind": "intermediary", "id": "org-other"}])]}), "HIPAA_INTERNAL_TPO"),
     permit("restriction that begins later", scene(STAFF, client={"restrictions": [restriction(**{"from": "2026-12-31"})]}), "HIPAA_INTERNAL_TPO"),
     permit("restriction that has ended", scene(STAFF, client={"restrictions": [restriction(until="2026-01-31")]}), "HIPAA_INTERNAL_TPO"),
