@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from enum import IntEnum
 from itertools import product
 
@@ -150,6 +149,6 @@ def test_who_leads_a_booking_is_compared_with_each_other_best_first(
 ) -> None:
     """`within`: one that is just so many bits behind is not looked at."""
     weight = np.array([8.0, 10.0, 6.0, 16.0, 20.0, 18.0])
-    number = np.arange(len(weight), dtype=np.int32)
-    scored = Scored(**{f.name: weight if f.name == "weight" else number for f in fields(Scored)})
+    number, nothing = np.arange(len(weight), dtype=np.int32), np.zeros((len(FIELDS), len(weight)))
+    scored = Scored(number, number, number, number, nothing.astype(np.uint8), nothing, weight, number.astype(np.int64))
     assert _rivals(scored, *span, Duplicates(within=within, at_most=at_most)) == pairs
