@@ -75,6 +75,7 @@ _EVENTS = {
     Kind.LEGAL_HOLD: _Event("110110", "hold", "U"),
     Kind.CHECKPOINT_PUBLISHED: _Event("110100", "attest", "E"),
     Kind.MEASURES_CLOSED: _Event("110106", "report", "E"),
+    Kind.CLOCK_ACCEPTED: _Event("110113", "110129", "U"),
 }
 
 _REASONS = {

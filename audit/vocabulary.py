@@ -68,6 +68,8 @@ class Kind(Enum):
     LEGAL_HOLD = "legal_hold"
     CHECKPOINT_PUBLISHED = "checkpoint_published"
     MEASURES_CLOSED = "measures_closed"
+    CLOCK_ACCEPTED = "clock_accepted"
+    """Somebody said that the clock is right at `since`, and that `until`, up to which the log may go, was a mistake of it."""
 
 
 def _each(fact_type: FactType, names: str) -> dict[str, FactType]:
@@ -212,4 +214,5 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.LEGAL_HOLD: _shape("hold change by", "subject_kind subject client booking"),
     Kind.CHECKPOINT_PUBLISHED: _shape("size root sink"),
     Kind.MEASURES_CLOSED: _shape("period rows content_hash"),
+    Kind.CLOCK_ACCEPTED: _shape("by since until"),
 }

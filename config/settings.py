@@ -219,8 +219,11 @@ class AlertSettings(Section):
 
 
 class ClockSettings(Section):
-    """The county's deadlines, as alerts name them."""
+    """The county's deadlines, as alerts name them, and how far the machine's own clock is trusted."""
 
+    set_back_seconds: int = Field(
+        120, ge=1, le=3600, description="how far the machine's clock may go back before nothing is decided any more"
+    )
     close_of_business: time = Field(time(17), description="when a working day ends, in the zone of the reader")
     holidays: tuple[date, ...] = Field((), description="days on which no office works")
     first_contact_hours: int = Field(72, ge=1, le=720, description="after release")

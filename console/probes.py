@@ -57,6 +57,10 @@ def metric_lines(page: StatusPage) -> Iterator[str]:
     yield from _gauge("warmlink_healthy", "1 when nothing waits for a person.", {"": int(page.healthy)})
     yield from _gauge("warmlink_clients", "Clients on the rosters.", {"": page.clients})
     yield from _gauge("warmlink_audit_entries", "Entries of the audit log.", {"": page.audit_size})
+    behind = {"": int(page.clock_behind_s)}
+    yield from _gauge(
+        "warmlink_clock_behind_seconds", "How far the clock was set back; then nothing is decided.", behind
+    )
     yield from _gauge("warmlink_shadow", "1 while it tells nobody.", {"": int(page.shadow)})
     for name, words, at in (
         ("last_cycle", "When a cycle last ended.", page.last_cycle_at),

@@ -11,7 +11,7 @@ from pathlib import Path
 from config import FeedSettings, Retry, TellPerson, WarmlinkError
 from connectors import Cursor, FeedMalformed, FeedUnavailable, FolderDrop, Pull, SftpDrop
 from connectors.heartbeat import beat
-from service import archive, in_force
+from service import archive, clock_guard, in_force
 from service import feeds as feeds_of
 from service.backups import journal
 from service.caseload import RosterChange, RosterShrunk, load_index, take_roster
@@ -78,36 +78,43 @@ class Cycle:
     """Told of the parts of a delivery: matching its bookings, and deciding about them."""
 
     def run(self) -> CycleReport:
+        """Raises ClockBehind where the clock was set back: then nothing is pulled, decided or sent."""
+        clock_guard.check(self.engine)
         report = CycleReport(self.engine.clock())
         in_force.note(self.engine)
         self.progress("encodings", "")
         see_to(self.engine)
         self._feeds("roster", lambda feed, pull: self._take_roster(feed, pull, report), report)
-        self.progress("index", "")
+        self._stage("index", "")
         screener = Screener.open(self.engine, load_index(self.engine), self.within)
         report.clients, report.tally = len(screener.index), screener.tally
         answer_waiting(self.engine, screener.index)
         report.looked_back = look_back(screener)
         self._feeds("bookings", lambda feed, pull: self._take_bookings(screener, feed, pull), report)
         bury(self.engine, screener.ended)
-        self.progress("consents", "")
+        self._stage("consents", "")
         report.reconsidered = reconsider(self.engine)
-        self.progress("follow up", "")
+        self._stage("follow up", "")
         report.aftercare = FollowUp(self.engine).run()
-        self.progress("send", "")
+        self._stage("send", "")
         report.sent = Dispatcher(self.engine).run()
-        self.progress("retention", "")
+        self._stage("retention", "")
         daily(self.engine)
-        self.progress("measures", "")
+        self._stage("measures", "")
         self._close_months()
-        self.progress("checkpoint", "")
+        self._stage("checkpoint", "")
         report.checkpoints = self.checkpoint()
         return report
+
+    def _stage(self, name: str, feed: str) -> None:
+        """A stage begins, unless the clock was set back meanwhile."""
+        clock_guard.check(self.engine)
+        self.progress(name, feed)
 
     def _feeds(self, kind: str, take: Take, report: CycleReport) -> None:
         for feed in self.engine.settings.feeds:
             if feed.kind == kind:
-                self.progress(kind, feed.id)
+                self._stage(kind, feed.id)
                 self._one_feed(feed, take, report)
 
     def _one_feed(self, feed: FeedSettings, take: Take, report: CycleReport) -> None:

@@ -17,6 +17,7 @@ from consent import NO_CONTEXT, ContextFacts, Decision, DecisionRequest, Verdict
 from consent.facts import Agreement, CustodyRequest
 from consent.vocabulary import AgreementKind, FieldName, MatchTier, Purpose
 from records import StaffMember
+from service import clock_guard
 from service.broken_glass import context as broken_glass
 from service.circumstances import applied, of_client
 from service.consent_history import on_file
@@ -88,8 +89,10 @@ def evaluate(
 ) -> Answer:
     """Decide, and keep the decision with its sealed input in the caller's transaction.
 
-    Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf.
+    Each asking is a decision of its own, also at one and the same instant; the caller appends the leaf. Raises ClockBehind
+    where the clock was set back.
     """
+    clock_guard.read(engine, conn, at).require_right()
     known = consents.length_at(
         conn, case.client.ref, at
     )  # counted first: what comes while we read is a reason to ask again

@@ -1,7 +1,7 @@
-"""A consent that arrives while the person is still held leads to one alert then.
+"""A consent that arrives, or comes into force, while the person is still held leads to one alert then.
 
-Open bookings whose client's consent history grew since the link was last decided are asked about again. Whoever heard of
-the stay already hears nothing new.
+Open bookings whose client's consent history grew since the link was last decided are asked about again; so are those that were
+denied because a consent was not in force yet. Whoever heard of the stay already hears nothing new.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, cast, func, select
 
 from alerts.content import AlertKind
 from alerts.threads import OPENING
+from consent import Verdict as Decided
 from records import ClientRef, StaffId, StaffMember
-from service.disclosure import Case
+from service.disclosure import Case, consider
 from service.duty import on_duty
 from service.engine import Engine
 from service.offers import News, offer, said_to
 from service.recipients import possible_recipients
 from store import bookings, clients, findings, reviews, staff
 from store.tables import booking, consent_record, decision, link
+
+NOT_YET = "CONSENT_NOT_YET_EFFECTIVE"
+"""The reason of the rule `consent.not_yet`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,42 @@ class Reconsidered:
 
 
 def reconsider(engine: Engine) -> Reconsidered:
-    """Ask again where a consent, a revocation or a circumstance was recorded since; each link in a transaction of its own."""
+    """Ask again where a consent, a revocation or a circumstance was recorded since, or a consent has come into force by now;
+    each link in a transaction of its own.
+    """
     with engine.database.read() as conn:
         waiting = [str(ref) for ref in conn.execute(_grown()).scalars()]
         directory = staff.everyone(conn)
+        waiting += [ref for ref in _too_early(conn) if ref not in waiting and _is_time(engine, conn, directory, ref)]
     alerts = sum(_one(engine, directory, ref) for ref in waiting)
     return Reconsidered(len(waiting), alerts)
+
+
+def _too_early(conn: Connection) -> list[str]:
+    """Standing ALERT links of open bookings of which a decision said that a consent was not in force yet."""
+    query = (
+        select(link.c.ref)
+        .join(booking, booking.c.ref == link.c.booking)
+        .join(decision, decision.c.link == link.c.ref)
+        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
+        .where(decision.c.stage == "link", decision.c.decision == "deny")
+        .where(cast(decision.c.reason_codes, Text).contains(NOT_YET))
+        .distinct()
+        .order_by(link.c.ref)
+    )
+    return [str(ref) for ref in conn.execute(query).scalars()]
+
+
+def _is_time(engine: Engine, conn: Connection, directory: dict[StaffId, StaffMember], ref: str) -> bool:
+    """Whether somebody who heard nothing may be told by now. Asked without keeping the answer: until then every cycle asks."""
+    case, now = _case(engine, conn, ref), engine.clock()
+    if case is None:
+        return False
+    return any(
+        not OPENING & set(said_to(conn, ref, to.staff))
+        and consider(engine, conn, case, to, now)[0].decision is not Decided.DENY
+        for to in possible_recipients(case.client.entry, directory, now)
+    )
 
 
 def _grown() -> Any:

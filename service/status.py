@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
+from service import clock_guard
 from service.backups.note import latest
 from service.caseload import NO_BIRTH_DATE
 from service.engine import Engine
@@ -32,6 +33,8 @@ class StatusPage:
     audit_size: int
     audit_root: str
     healthy: bool
+    clock_behind_s: float = 0
+    """Seconds by which the clock was set back since work was last done; while it is, nothing is decided or sent."""
     shadow: bool = False
     fence: Fence | None = None
     """Up since a restore: what waits is held until a person lets it go."""
@@ -49,7 +52,7 @@ def status(engine: Engine) -> StatusPage:
         found = states(engine, conn, engine.clock())
         waiting = select(func.min(outbox.c.next_at)).where(outbox.c.state.in_(("queued", "leased")))
         tally = findings.tally(conn)
-        fence = fences.standing(conn)
+        fence, behind = fences.standing(conn), clock_guard.read(engine, conn).behind
         newest, shut = latest(engine), lost_consents.outstanding(conn)[1]
         return StatusPage(
             at=engine.clock(),
@@ -64,8 +67,10 @@ def status(engine: Engine) -> StatusPage:
             healthy=all(f.state in {"ok", "new"} for f in found)
             and not tally["outbox"].get("dead")
             and fence is None
-            and not shut,
+            and not shut
+            and not behind,
             shut_clients=shut,
+            clock_behind_s=behind.total_seconds(),
             shadow=operation.in_shadow(conn),
             fence=fence,
             last_cycle_at=conn.execute(select(func.max(run_claim.c.finished_at))).scalar(),

@@ -514,6 +514,13 @@ operation = Table(
     one_of("mode", "shadow", "live"),
 )
 
+clock_mark = Table(
+    "clock_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 restore_fence = Table(
     "restore_fence",
     metadata,

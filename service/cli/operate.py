@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -152,6 +153,11 @@ def _print_status(page: StatusPage, zone: ZoneInfo) -> None:
     out.print(f"[bold]{'All is well' if page.healthy else 'Something waits for a person'}[/], {when(page.at, zone)}\n")
     if page.shadow:
         out.print("[yellow]In shadow: it matches and decides, and tells nobody. `warmlink go-live` ends that.[/]\n")
+    if page.clock_behind_s:
+        out.print(
+            f"[red]The clock was set back by {timedelta(seconds=round(page.clock_behind_s))}: nothing is decided or sent until it"
+            " is right. See `warmlink clock show`.[/]\n"
+        )
     if page.fence is not None:
         since = when(page.fence.restored_at, zone)
         out.print(f"[red]Restored {since}: what waits to be sent is held. See `warmlink fence`.[/]\n")

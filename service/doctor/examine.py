@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from config import Settings, WarmlinkError
+from service import clock_guard
 from service.doctor import inside, machine, secrets_and_doors
 from service.doctor.finding import Finding, fault
 from service.engine import Clock, Engine, open_engine
@@ -72,6 +73,14 @@ def _of_the_engine(
 
 
 def _clock(engine: Engine) -> Iterator[Finding]:
+    with engine.database.read() as conn:
+        seen = clock_guard.read(engine, conn)
+    if seen.behind:
+        yield fault(
+            "clock",
+            f"it was set back by {seen.behind}: nothing is decided or sent",
+            "set it right, or warmlink clock accept",
+        )
     database = machine.database_clock(engine.database)
     yield from machine.clock(engine.clock(), machine.synchronised(), database)
 

@@ -1,0 +1,24 @@
+"""the latest instant at which the installation worked, so that a clock that was set back is noticed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0015'
+down_revision = '0020'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        'clock_mark',
+        sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_clock_mark')),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table('clock_mark')
