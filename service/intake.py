@@ -63,6 +63,8 @@ class Intake:
     baseline: bool = False
     again: bool = False
     """It was received long ago and is read again on purpose: it may be older than what its feed has said since."""
+    old: bool = False
+    """It came anew and says only what was known, and less than that: an old file, under whatever name."""
     believed: bool = False
     """A person looked at it and says that it is right, however many it lost."""
     first_received: datetime | None = None
@@ -96,7 +98,7 @@ class Intake:
     def finish(self, conn: Connection, counts: DeliveryCounts, leaves: Sequence[Leaf] = ()) -> None:
         """Close the delivery in the caller's transaction: counts, refused rows, cursor and audit leaves together."""
         added = feeds.set_aside(conn, self.feed, self.delivery, [self._aside(f) for f in self.faults], self.now)
-        feeds.end_delivery(conn, self.delivery, "complete", counts.plain(), self.now)
+        self._end(conn, counts)
         if progress := self._progress():
             feeds.note(conn, self.feed, **progress)
         pulled = leaf(
@@ -113,10 +115,20 @@ class Intake:
         asides = [self._leaf(fault) for fault in self.faults] if added else []
         self.engine.audit.append(conn, [pulled, *asides, *leaves], self.now)
 
+    def _end(self, conn: Connection, counts: DeliveryCounts) -> None:
+        """Where it was taken in before, what it came to then stays as it was."""
+        if not self.old or feeds.delivery_state(conn, self.delivery) != "complete":
+            feeds.end_delivery(conn, self.delivery, "complete", counts.plain(), self.now)
+        if self.old:
+            feeds.came_again(conn, self.delivery, self.now)
+            self.engine.log.warning("feed.old_again", feed=self.feed, delivery=self.delivery)
+
     def _progress(self) -> dict[str, object]:
         """How far the feed was read. One that is read again says nothing about that."""
         if self.again:
             return {}
+        if self.old:
+            return {"cursor": self.cursor.token}  # it is no sign that the source is alive
         baseline = {"baseline_at": self.now} if self.baseline else {}
         return {"cursor": self.cursor.token, "last_delivery_at": self.now, **baseline}
 

@@ -18,7 +18,7 @@ from service.intake import DeliveryCounts, Intake
 from service.persons import constraints, person_numbers
 from service.progress import Progress, silent
 from service.recording import Recorder
-from service.sequence import Contents, Fresh, Sorter, number_of, series_of
+from service.sequence import Contents, Fresh, Sorter, is_old, number_of, series_of
 from service.snapshots import Snapshot
 from store import bookings, sources, staff
 from store.errors import AlreadyDone, DatabaseBusy
@@ -75,7 +75,8 @@ class Screener:
         contents = Contents.read(pull)
         snapshot = Snapshot.open(self.engine, intake, mapping.semantics, contents)
         numbered = mapping.bookings is not None and mapping.bookings.event_id is not None
-        sorter = Sorter(self.engine, intake.feed, contents, whole=numbered or intake.again)
+        intake.old = not intake.again and self._is_old(intake.feed, contents, mapping)
+        sorter = Sorter(self.engine, intake.feed, contents, whole=numbered or intake.again or intake.old)
         meaning, replayed = Meaning(mapping.semantics, mapping.scope), 0
         for events in _chunks(self._events(pull, intake)):
             replayed += len(events) - self._take_some(events, sorter, intake, meaning)
@@ -85,6 +86,15 @@ class Screener:
         with self.engine.database.write() as conn:
             snapshot.close(conn)
             intake.finish(conn, counts)
+
+    def _is_old(self, feed: str, contents: Contents, mapping: Mapping) -> bool:
+        """Whether this is an old file put in again. A list of everybody may well be as it was before; and where a feed takes
+        a release back by not naming it any more, what was said before may be news.
+        """
+        if mapping.semantics.delivers == "snapshot" or mapping.semantics.blank_release == "withdrawn":
+            return False
+        with self.engine.database.read() as conn:
+            return is_old(self.engine, conn, feed, contents)
 
     def _take_some(self, events: Sequence[BookingEvent], sorter: Sorter, intake: Intake, meaning: Meaning) -> int:
         """Record what is new among these; how many were."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,8 @@ from store import sources
 from store.bookings import Place
 from store.sources import Said
 
+_SEVERAL = 2
+_CHUNK = 500
 Number = tuple[str, str]
 """Agency and booking number, as the feed writes them."""
 
@@ -103,14 +106,34 @@ class Sorter:
             self._seen[series] = course
         return course.take(self.engine, event, Place(series, course.seq + 1, content), whole=self.whole)
 
+    def course(self, number: Number, before: Sequence[Said]) -> tuple[list[str], list[str]]:
+        """The contents that were said of a booking number before, and those that this delivery says, each in order."""
+        return [said.content for said in before], [self._content(number, one) for one in self.contents.said[number]]
+
     def _begin(self, number: Number, before: Sequence[Said]) -> _Course:
-        delivered = [self._content(number, one) for one in self.contents.said[number]]
-        known = overlap([said.content for said in before], delivered)
+        said, delivered = self.course(number, before)
         last = before[-1] if before else Said("", 0, "")
-        return _Course(delivered, known, last.ref, last.seq, {said.content for said in before})
+        return _Course(delivered, overlap(said, delivered), last.ref, last.seq, set(said))
 
     def _content(self, number: Number, content_hash: str) -> str:
         return _keyed(self.engine, self.feed, number, content_hash)
+
+
+def is_old(engine: Engine, conn: Connection, feed: str, contents: Contents) -> bool:
+    """Whether a delivery says only what its feed said before, and of several bookings less than it has said since.
+
+    Then it is an old file that was put in again, under whatever name. One booking is no proof: a feed may change its mind
+    about it and change it back, in the same words. About several at once, and with nothing new beside them, it does not.
+    """
+    sorter, older, numbers = Sorter(engine, feed, contents), 0, iter(contents.said)
+    while chunk := {series_of(engine, feed, number): number for number in islice(numbers, _CHUNK)}:
+        history = sources.history(conn, chunk)
+        for series, number in chunk.items():
+            before, delivered = sorter.course(number, history.get(series, []))
+            if not set(delivered) <= set(before):
+                return False
+            older += overlap(before, delivered) < len(delivered)
+    return older >= _SEVERAL
 
 
 def alone(engine: Engine, conn: Connection, event: BookingEvent) -> Fresh | None:

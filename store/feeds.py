@@ -73,6 +73,12 @@ def end_delivery(
     conn.execute(update(delivery).where(delivery.c.ref == ref).values(**values))
 
 
+def came_again(conn: Connection, ref: str, now: datetime) -> None:
+    """The delivery was an old one: see `KnownDelivery.again`."""
+    count = func.coalesce(delivery.c.again, 0) + 1
+    conn.execute(update(delivery).where(delivery.c.ref == ref).values(again=count, again_at=now))
+
+
 @dataclass(frozen=True, slots=True)
 class KnownDelivery:
     """A file, page or message that was received."""
@@ -83,6 +89,9 @@ class KnownDelivery:
     state: str
     counts: Mapping[str, int]
     reason: str | None
+    again: int | None = None
+    """How often it said only what was known before, and of some bookings less than was known since: an old file."""
+    again_at: datetime | None = None
 
 
 _DELIVERY = (
@@ -92,6 +101,8 @@ _DELIVERY = (
     delivery.c.state,
     delivery.c.counts,
     delivery.c.reason,
+    delivery.c.again,
+    delivery.c.again_at,
 )
 
 

@@ -93,6 +93,8 @@ delivery = Table(
     Column("state", CODE, nullable=False),
     Column("counts", Json, nullable=False),
     Column("reason", Text),  # why it was refused, in our words
+    Column("again", Integer),  # how often it only repeated what was known, and less than that
+    Column("again_at", UtcDateTime),
     Index("ix_delivery_feed_received_at", "feed", "received_at"),
     Index("ix_delivery_received_at", "received_at"),
     one_of("state", "open", "complete", "refused"),

@@ -18,6 +18,7 @@ from service.cli.common import ConfigOption, JsonOption, NowOption, engine_of, o
 from service.feeds import configured
 from service.pulse import beat_of, states
 from store import feeds
+from store.feeds import KnownDelivery
 
 app = typer.Typer(no_args_is_help=True, help="Feeds of jails and providers.")
 quarantine = typer.Typer(no_args_is_help=True, help="Rows that were set aside.")
@@ -144,10 +145,18 @@ def show_status(
                 )
             for one in latest[s.feed]:
                 out.print(
-                    f"  {one.ref}  {when(one.received_at, zone)}  {one.state}  {one.reason or ''}", soft_wrap=True
+                    f"  {one.ref}  {when(one.received_at, zone)}  {one.state}  {one.reason or _again(one, zone)}",
+                    soft_wrap=True,
                 )
     if any(s.state not in {"ok", "new"} for s in shown):
         raise typer.Exit(1)
+
+
+def _again(one: KnownDelivery, zone: ZoneInfo) -> str:
+    if not one.again:
+        return ""
+    times = "" if one.again == 1 else f" {one.again} times"
+    return f"delivered again{times}, last {when(one.again_at, zone)}: an old file, nothing was taken from it"
 
 
 @app.command()

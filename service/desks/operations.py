@@ -52,6 +52,9 @@ class Delivery:
     received_at: datetime
     state: str
     counts: dict[str, int]
+    again: int = 0
+    """How often it came again when more was known already."""
+    again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,10 @@ def operations(engine: Engine) -> OperationsPage:
             status=page,
             quarantine=tuple(SetAsideRow(r.ref, r.feed, r.line, r.field, r.reason, r.at) for r in set_aside),
             undelivered=tuple(Undelivered(r[0], r[1], r[2] or "", r[3], r[4]) for r in stuck),
-            deliveries=tuple(Delivery(r.feed, r.received_at, r.state, dict(r.counts)) for r in _latest(conn)),
+            deliveries=tuple(
+                Delivery(r.feed, r.received_at, r.state, dict(r.counts), r.again or 0, r.again_at)
+                for r in _latest(conn)
+            ),
             expiring=expiring(conn, now=now, within=SOON),
             certificates=ending(engine.settings, now, SOON),
             jobs=_jobs(conn),
@@ -125,5 +131,6 @@ def _jobs(conn: Connection) -> tuple[Job, ...]:
 
 
 def _latest(conn: Connection) -> Sequence[Any]:
-    query = select(delivery).order_by(delivery.c.received_at.desc(), delivery.c.feed).limit(12)
+    latest_of = func.coalesce(delivery.c.again_at, delivery.c.received_at)
+    query = select(delivery).order_by(latest_of.desc(), delivery.c.feed).limit(12)
     return conn.execute(query).all()

@@ -6,11 +6,16 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from typer.testing import CliRunner
 
 from audit.leaves import Kind
 from service import reading
+from service.cli.app import app
+from service.desks.operations import operations
 from service.reading import NotAvailable
-from store import tables
+from service.setup import CONFIG_NAME
+from store import feeds, tables
+from store.feeds import FeedStatus
 from tests.service.installation import (
     AVELINE,
     BARNABY,
@@ -236,3 +241,61 @@ def test_the_same_consents_again_change_nothing(sqlite_site: Installation) -> No
     before = site.count(tables.consent_record)
     site.consents(*(consent(p) for p in (AVELINE, BARNABY)))
     assert site.count(tables.consent_record) == before
+
+
+def _moved_on(site: Installation) -> list[dict[str, str]]:
+    """Two bookings of which more was said since: what was said of them at first."""
+    first = [AVELINE.booked("J1"), BARNABY.booked("J2"), STRANGER.booked("J3")]
+    released = {"release_at": "2026-10-06T06:10:00-04:00"}
+    site.bookings(*first, name="first.csv")
+    site.cycle()
+    site.bookings(AVELINE.booked("J1", "R", **released), BARNABY.booked("J2", "R", **released), name="second.csv")
+    site.cycle()
+    return first
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(2)], ids=["the same file", "a part of it"])
+def test_an_old_file_under_another_name_is_known_for_one_and_takes_nothing_back(
+    site: Installation, rows: slice
+) -> None:
+    first = _moved_on(site)
+    before, leaves = counts(site), kinds(site)
+    stored = site.rows(tables.booking_source)
+    heard = _status(site).last_delivery_at
+    for name in ("old.csv", "older.csv"):
+        site.clock.forward(minutes=5)
+        site.bookings(*first[rows], name=name)
+        again = site.cycle()
+        assert (again.tally.events, again.tally.alerts) == (0, 0)
+    assert counts(site) == before
+    assert site.rows(tables.booking_source) == stored
+    assert set(kinds(site) - leaves) <= {Kind.PULL, Kind.CHECKPOINT_PUBLISHED}
+    assert _status(site).last_delivery_at == heard  # no sign that the source is alive
+    (told,) = (row for row in site.rows(tables.delivery) if row["again"])
+    assert told["again"] == 2
+    assert told["counts"]["rows"] == len(first[rows])
+    (shown,) = (one for one in operations(site.engine).deliveries if one.again)
+    assert shown.again == 2
+    run = CliRunner().invoke(app, ["feed", "status", "jail", "-c", str(site.home / CONFIG_NAME)])
+    assert "delivered again 2 times" in " ".join(run.output.split())
+
+
+def test_a_feed_that_changes_its_mind_about_one_booking_is_believed(site: Installation) -> None:
+    """In the same words as before, beside rows that say nothing new: that is no old file."""
+    rows = [AVELINE.booked("J1"), STRANGER.booked("J3")]
+    for name, facility in (("a.csv", "COUNTY JAIL"), ("b.csv", "ANNEX"), ("c.csv", "COUNTY JAIL")):
+        site.bookings(rows[0] | {"facility": facility}, rows[1], name=name)
+        site.cycle()
+    assert site.count(tables.booking_event) == 4
+    assert not any(row["again"] for row in site.rows(tables.delivery))
+
+
+def test_old_rows_beside_a_new_one_are_no_old_file(site: Installation) -> None:
+    first = _moved_on(site)
+    site.bookings(*first, CORISANDE.booked("J9"), name="new.csv")
+    assert site.cycle().tally.events == 3
+
+
+def _status(site: Installation) -> FeedStatus:
+    with site.engine.database.read() as conn:
+        return feeds.status(conn, "jail")

@@ -1,4 +1,6 @@
-"""the latest instant at which the installation worked, so that a clock that was set back is noticed."""
+"""the latest instant at which the installation worked, so that a clock that was set back is noticed; and which deliveries only
+repeated what was known.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ def upgrade() -> None:
         sa.Column('at', sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_clock_mark')),
     )
+    op.add_column('delivery', sa.Column('again', sa.Integer(), nullable=True))
+    op.add_column('delivery', sa.Column('again_at', sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column('delivery', 'again_at')
+    op.drop_column('delivery', 'again')
     op.drop_table('clock_mark')
