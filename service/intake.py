@@ -63,12 +63,12 @@ class Intake:
     baseline: bool = False
     again: bool = False
     """It was received long ago and is read again on purpose: it may be older than what its feed has said since."""
-    old: bool = False
-    """It came anew and says only what was known, and less than that: an old file, under whatever name."""
     believed: bool = False
     """A person looked at it and says that it is right, however many it lost."""
     first_received: datetime | None = None
     faults: list[RowFault] = field(default_factory=list)
+    old: bool = False
+    """It came anew and says only what was known, and less than that: an old file, under whatever name."""
 
     @classmethod
     def begin(
