@@ -82,7 +82,7 @@ class Cycle:
         clock_guard.check(self.engine)
         report = CycleReport(self.engine.clock())
         in_force.note(self.engine)
-        self.progress("encodings", "")
+        self._stage("encodings", "")
         see_to(self.engine)
         self._feeds("roster", lambda feed, pull: self._take_roster(feed, pull, report), report)
         self._stage("index", "")
