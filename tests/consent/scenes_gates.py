@@ -129,7 +129,7 @@ INSIDE = [
     permit("the Part 2 clinician", scene(COUNSELOR, SUD), "P2_INTERNAL_2_12C3", obligations={"PART2_LABEL", "NO_PROCEEDINGS_USE"}),
     permit("a denial plays no part inside", scene(STAFF, consents=[denial()]), "HIPAA_INTERNAL_TPO"),
     deny("wanting nothing", scene(STAFF, context={"request_fields": []}), "DEFAULT_DENY"),
-    deny("wanting only what is not necessary", scene(STAFF, context={"request_fields": ["clinical.diagnosis"]}), "FIELD_NOT_NECESSARY", obligations=set()),
+    deny("wanting only what is not necessary: a reason of its own, so no other is given", scene(STAFF, context={"request_fields": ["clinical.diagnosis"]}), "FIELD_NOT_NECESSARY", obligations=set(), absent=frozenset({"DEFAULT_DENY"})),
     redact("psychotherapy notes for staff", scene(STAFF, context={"request_fields": NOTES}), "NOTES_SEPARATE_CONSENT", fields={"match.fact"}),
 ]
 # fmt: on
