@@ -1,11 +1,13 @@
-"""A consent that arrives, or comes into force, while the person is still held leads to one alert then.
+"""A consent, or somebody to tell, that is there only while the person is held already leads to one alert then.
 
 Open bookings whose client's consent history grew since the link was last decided are asked about again; so are those that were
-denied because a consent was not in force yet. Whoever heard of the stay already hears nothing new.
+denied because a consent was not in force yet, and those of which nobody could be told until now. Whoever heard of the stay already
+hears nothing new.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,13 +16,16 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from alerts.content import AlertKind
 from alerts.threads import OPENING
+from connectors.schema import Scope
 from consent import Verdict as Decided
 from records import ClientRef, StaffId, StaffMember
+from service.changes import goes_on_untold
 from service.disclosure import Case, consider
 from service.duty import on_duty
 from service.engine import Engine
 from service.offers import News, offer, said_to
 from service.recipients import possible_recipients
+from service.scopes import scopes_of
 from store import bookings, clients, findings, reviews, staff
 from store.tables import booking, consent_record, decision, link
 
@@ -37,13 +42,17 @@ class Reconsidered:
 
 
 def reconsider(engine: Engine) -> Reconsidered:
-    """Ask again where a consent, a revocation or a circumstance was recorded since, or a consent has come into force by now;
-    each link in a transaction of its own.
+    """Ask again where a consent, a revocation or a circumstance was recorded since, where a consent has come into force by now, and
+    where there is by now somebody to tell; each link in a transaction of its own.
     """
     with engine.database.read() as conn:
         waiting = [str(ref) for ref in conn.execute(_grown()).scalars()]
         directory = staff.everyone(conn)
         waiting += [ref for ref in _too_early(conn) if ref not in waiting and _is_time(engine, conn, directory, ref)]
+        scopes = scopes_of(engine)
+        waiting += [
+            ref for ref in _unasked(conn) if ref not in waiting and _has_somebody(engine, conn, directory, scopes, ref)
+        ]
     alerts = sum(_one(engine, directory, ref) for ref in waiting)
     return Reconsidered(len(waiting), alerts)
 
@@ -73,6 +82,29 @@ def _is_time(engine: Engine, conn: Connection, directory: dict[StaffId, StaffMem
         and consider(engine, conn, case, to, now)[0].decision is not Decided.DENY
         for to in possible_recipients(case.client.entry, directory, now)
     )
+
+
+def _unasked(conn: Connection) -> list[str]:
+    """Standing ALERT links of open bookings that no decision was made about: nobody was there to be told, or nobody was to be."""
+    asked = select(decision.c.ref).where(decision.c.link == link.c.ref, decision.c.stage == "link").exists()
+    query = (
+        select(link.c.ref)
+        .join(booking, booking.c.ref == link.c.booking)
+        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open", ~asked)
+        .order_by(link.c.ref)
+    )
+    return [str(ref) for ref in conn.execute(query).scalars()]
+
+
+def _has_somebody(
+    engine: Engine, conn: Connection, directory: dict[StaffId, StaffMember], scopes: Mapping[str, Scope], ref: str
+) -> bool:
+    """Whether the stay is one to be told of, and there is somebody by now: an assignment has begun, or an absence is over."""
+    case, now = _case(engine, conn, ref), engine.clock()
+    if case is None or not possible_recipients(case.client.entry, directory, now):
+        return False
+    event = case.booking.event
+    return goes_on_untold(event, case.booking.state, scopes.get(event.feed, Scope()), now)
 
 
 def _grown() -> Any:
