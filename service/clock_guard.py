@@ -66,7 +66,7 @@ def check(engine: Engine) -> None:
         engine.log.error("clock.behind", seconds=int(seen.behind.total_seconds()))
     seen.require_right()
     if seen.leapt and seen.latest is not None:
-        engine.log.warning("clock.leapt", hours=int((seen.now - seen.latest).total_seconds() // 3600))
+        engine.log.warning("clock.leapt", seconds=int((seen.now - seen.latest).total_seconds()))
     if seen.latest is None or seen.now - seen.latest >= _NOTED_EVERY:
         with engine.database.write() as conn:
             clock.advance(conn, seen.now)

@@ -37,6 +37,7 @@ ALLOWED = frozenset(
 _PATIENCE = 5
 """Seconds for a collector to take spans; a cycle waits for none of them."""
 STAGES: Mapping[str, str] = {
+    "encodings": "match.encodings",
     "roster": "feed.roster",
     "index": "match.index",
     "bookings": "feed.bookings",

@@ -43,6 +43,23 @@ def beside(attacker: Attacker, key: Key, fresh: AbstractSet[Key]) -> Iterator[tu
                     yield near != key, other, cell.cell == TOTAL, whole, attacker.counts[cell], cell
 
 
+@dataclass(slots=True)
+class Worth:
+    """New cells that may be chosen: those that stay protected where everything new is kept back (`widest`).
+
+    Another one follows from what was shown before. Keeping it back would hide nothing, and could never be made to.
+    """
+
+    widest: Attacker
+    blind: Attacker
+    _known: dict[Key, bool] = field(default_factory=dict)
+
+    def __contains__(self, cell: Key) -> bool:
+        if cell not in self._known:
+            self._known[cell] = protected(self.widest, self.blind, cell)
+        return self._known[cell]
+
+
 def alone(attacker: Attacker, key: Key) -> bool:
     """Whether the cell is the only one of a sum that is kept back: then it needs no programme to work it out."""
     return any(
@@ -58,6 +75,7 @@ class Search:
     blind: Attacker
     fresh: AbstractSet[Key]
     untouched: AbstractSet[Key]
+    worth: Worth
     _steps: int = 0
     _best: frozenset[Key] = field(default_factory=frozenset)
     _least: Cost = (0, 0, 0)
@@ -119,7 +137,7 @@ class Search:
 
     def _ordered(self, attacker: Attacker, key: Key, barred: frozenset[Key]) -> list[Key]:
         best_first = sorted(beside(attacker, key, self.fresh))
-        return [cell for cell in dict.fromkeys(each[-1] for each in best_first) if cell not in barred]
+        return [c for c in dict.fromkeys(each[-1] for each in best_first) if c not in barred and c in self.worth]
 
     def _cost(self, cells: frozenset[Key]) -> Cost:
         marked = sum((cell.cell == TOTAL) + (cell.scope == ALL) for cell in cells)

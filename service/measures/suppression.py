@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from service.measures.attacker import SMALLEST, Attacker, CannotProtect, Key, Relation, small
-from service.measures.least import Search, beside, protected
+from service.measures.least import Search, Worth, beside, protected
 
 __all__ = ["SMALLEST", "CannotProtect", "Key", "Relation", "small", "suppress"]
 
@@ -43,15 +43,16 @@ def suppress(
     primary = {key for key in fresh if counts[key] and (small(counts[key]) or key in sensitive)}
     attacker = Attacker(counts, known, {*hidden, *primary})
     blind = Attacker(counts, known, {key for key, count in counts.items() if count})
+    worth = Worth(Attacker(counts, known, {*hidden, *(key for key in fresh if counts[key])}), blind)
     untouched = frozenset(key for key in hidden if not _touched(attacker, key, fresh))
     settled = set(untouched)
     while todo := sorted(attacker.hidden - settled, key=lambda key: (not small(counts[key]), key)):
         if attacker.range(todo[0]) == (counts[todo[0]], counts[todo[0]]):
             attacker.stretch(todo[0], todo)
-        _protect(attacker, blind, todo[0], fresh)
+        _protect(attacker, worth, todo[0], fresh)
         settled.add(todo[0])
     fixed = frozenset(hidden | primary)
-    search = Search(Attacker(counts, known, set(fixed)), blind, fresh - primary, untouched)
+    search = Search(Attacker(counts, known, set(fixed)), blind, fresh - primary, untouched, worth)
     return frozenset(primary | search.least(attacker.hidden - fixed))
 
 
@@ -62,9 +63,10 @@ def _touched(attacker: Attacker, key: Key, fresh: AbstractSet[Key]) -> bool:
     )
 
 
-def _protect(attacker: Attacker, blind: Attacker, key: Key, fresh: AbstractSet[Key]) -> None:
-    while not protected(attacker, blind, key):
-        further = min(beside(attacker, key, fresh), default=None)
+def _protect(attacker: Attacker, worth: Worth, key: Key, fresh: AbstractSet[Key]) -> None:
+    while not protected(attacker, worth.blind, key):
+        best_first = (each[-1] for each in sorted(beside(attacker, key, fresh)))
+        further = next((cell for cell in best_first if cell in worth), None)
         if further is None:
             raise CannotProtect(f"a small count of {key.measure} in {key.period} cannot be kept back any more")
-        attacker.hidden.add(further[-1])
+        attacker.hidden.add(further)

@@ -21,7 +21,7 @@ from tests.service.installation import AVELINE, BARNABY, ORG, STRANGER, Installa
 ABOUT_NO_CLIENT = {
     "data_key", "feed_state", "delivery", "quarantine", "staff", "staff_key", "audit_leaf", "audit_head", "audit_checkpoint",
     "rule_book", "run_claim", "account", "session", "login_flow", "login_attempt", "passkey", "api_token", "feed_token",
-    "client_revision", "in_force", "known_keys", "linkage_model", "operation", "restore_fence", "measure_month", "measure_cell",
+    "client_revision", "clock_mark", "in_force", "known_keys", "linkage_model", "operation", "restore_fence", "measure_month", "measure_cell",
     "name_search",  # what somebody looked for lives a day; that they looked at a client is in the log, which is searched
 }  # fmt: skip
 """Tables without a row about a client. Whoever adds a table decides whether it belongs here."""
