@@ -26,7 +26,7 @@ from service.reports import export as export_report
 router = APIRouter()
 Text = Annotated[str, Form(max_length=64)]
 MEDIA = {"pdf": "application/pdf", "csv": "text/csv", "json": "application/json", "text": "text/plain"}
-AT_ONCE = 250
+AT_ONCE = 150
 """Entries that a page reads of a period; the file has them all."""
 MOST = 100
 """Rows of one page."""

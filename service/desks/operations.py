@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +54,10 @@ class Delivery:
     again: int = 0
     """How often it came again when more was known already."""
     again_at: datetime | None = None
+
+
+_LATEST = 12
+"""Deliveries that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,10 @@ def _jobs(conn: Connection) -> tuple[Job, ...]:
     return tuple(Job(row.job, row.slot, row.finished_at) for row in newest)
 
 
-def _latest(conn: Connection) -> Sequence[Any]:
-    latest_of = func.coalesce(delivery.c.again_at, delivery.c.received_at)
-    query = select(delivery).order_by(latest_of.desc(), delivery.c.feed).limit(12)
-    return conn.execute(query).all()
+def _latest(conn: Connection) -> list[Any]:
+    """What was heard last, for the first time or again: each is found by itself, so that an index serves."""
+    first = select(delivery).order_by(delivery.c.received_at.desc()).limit(_LATEST)
+    again = select(delivery).where(delivery.c.again_at.is_not(None)).order_by(delivery.c.again_at.desc()).limit(_LATEST)
+    found = {row.ref: row for query in (first, again) for row in conn.execute(query)}
+    newest_first = sorted(found.values(), key=lambda row: (row.again_at or row.received_at, row.feed), reverse=True)
+    return newest_first[:_LATEST]
