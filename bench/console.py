@@ -33,9 +33,9 @@ from audit.catalogue import REPORTS as CATALOGUE
 from bench.console_world import BOOKING, PERSON, Size, Swelling, name
 from config import load
 from config.settings import ConsoleSettings
-from console.app import create_app
 from console.demo import BEGINS, demo_clock, seed
 from console.proofs import csrf_token, new_token, token_hash
+from console.serve import standing_app
 from service.demonstration import run_demo
 from service.engine import Engine, open_engine
 from store import accounts, migrate
@@ -124,7 +124,7 @@ def prepare(home: Path, size: Size) -> None:
 
 def serve(home: str, port: int) -> None:
     engine = opened(Path(home), f"http://localhost:{port}")
-    uvicorn.run(create_app(engine), host="127.0.0.1", port=port, log_level="error", access_log=False, ws="none")
+    uvicorn.run(standing_app(engine), host="127.0.0.1", port=port, log_level="error", access_log=False, ws="none")
 
 
 def sessions(engine: Engine) -> dict[str, str]:
