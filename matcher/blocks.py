@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ _LOW = np.uint64(0xFFFFFFFF)
 _RANGES = slot_ranges()
 FOLD = 4
 """The overlay is folded into the base once it is a FOLD-th of its size."""
+BUCKET = 16
+"""Entries of a pass that share their first bits, or half as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ Part = tuple[U64, U64]
 """Base and overlay of one pass, both sorted."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Passes:
     """Sorted (key << 32 | row) of every pass, one pass after the other; pass n stands from edges[n] to edges[n + 1]."""
 
@@ -55,6 +58,25 @@ class Passes:
                 if sum(len(run) > 0 for run in column) > 1:
                     words[lo:hi].sort(kind="stable")  # merges sorted runs
         return cls(words, edges)
+
+    @property
+    def split(self) -> int:
+        """How many first bits of a key choose its bucket."""
+        return min((len(self.words) // (len(PASSES) * BUCKET)).bit_length(), 32)
+
+    @cached_property
+    def starts(self) -> U32:
+        """Where in `words` each bucket begins: for each pass its buckets, and its end. Made when first asked for."""
+        first = np.arange(1 << self.split, dtype=np.uint64) << np.uint64(64 - self.split if self.split else 0)
+        parts = [
+            (np.append(np.searchsorted(self[n], first), hi - lo) + lo).astype(np.uint32)
+            for n, (lo, hi) in enumerate(zip(self.edges[:-1], self.edges[1:], strict=True))
+        ]
+        return np.concatenate(parts)
+
+    def nbytes(self) -> int:
+        """Without buckets where nobody asked for them."""
+        return self.words.nbytes + (self.starts.nbytes if "starts" in vars(self) else 0)
 
     def __getitem__(self, n: int) -> U64:
         return self.words[self.edges[n] : self.edges[n + 1]]
@@ -166,7 +188,7 @@ class BlockIndex:
 
     def nbytes(self) -> int:
         fresh = sum(part.nbytes for parts in self._fresh for part in parts)
-        return self._base.words.nbytes + self._overlay.words.nbytes + fresh
+        return self._base.nbytes() + self._overlay.nbytes() + fresh
 
 
 def gather(base: Passes, overlay: Passes, blocks: U32, caps: Mapping[str, int]) -> Found:

@@ -1,8 +1,9 @@
 """Block lookup over all passes, compiled: what `matcher.blocks.gather` finds, in the same order.
 
 A lookup is a few cache misses and hardly anything else. So each step is done for all keys of some bookings before the
-next step is, and asks for what the next one reads. Where a key about stands, the key itself says, since keys are evenly
-spread hashes; what stands there says how far off that is (interpolation search: Perl, Itai and Avni, 1978).
+next step is, and asks for what the next one reads. The first bits of a key choose a bucket of some sixteen entries; where
+about in it the key stands, its other bits say, since keys are evenly spread hashes (interpolation search: Perl, Itai and
+Avni, 1978).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from matcher.passes import PASSES, slot_ranges
 LOW = 0xFFFFFFFF
 TOGETHER = 16
 """Bookings whose keys are looked for together."""
-NEAR = 8
-"""Entries by which the last aim is off at most, as a rule."""
+NEAR = 4
+"""Entries by which the aim is off at most, as a rule."""
 GAPS = (1750, 701, 301, 132, 57, 23, 10, 4, 1)
 """Of Shell's sort: for the most rows that a booking's blocks hold (Ciura, 2001)."""
 PASS_OF = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in each.slots])
@@ -30,23 +31,28 @@ PASS_OF = np.array([n for n, (each, _, _) in enumerate(slot_ranges()) for _ in e
 
 
 @part
-def _aim(words: Any, edges: Any, passes: Any, blocks: Any, at: Any) -> None:
-    """About where each key (rows, slots) stands: straight from the key, then twice by how far off the entry there is."""
+def _aim(words: Any, starts: Any, split: Any, passes: Any, blocks: Any, at: Any) -> None:
+    """About where each key (rows, slots) stands: its bucket, and there as far in as the rest of the key says."""
+    if not len(words):
+        return
     rows, slots = blocks.shape
     for row in range(rows):
         for s in range(slots):
-            lo, hi = edges[passes[s]], edges[passes[s] + 1]
-            at[row, s] = lo + ((np.int64(blocks[row, s]) * (hi - lo)) >> 32)
-            fetch(words, at[row, s], 8)
-    for _ in range(4):
-        for row in range(rows):
-            for s in range(slots):
-                lo, hi = edges[passes[s]], edges[passes[s] + 1]
-                if blocks[row, s] and hi > lo:
-                    there = np.int64(words[min(at[row, s], hi - 1)] >> np.uint64(32))
-                    off = ((np.int64(blocks[row, s]) - there) * (hi - lo)) >> 32
-                    at[row, s] = min(max(at[row, s] + off, lo), hi)
-                    fetch(words, at[row, s] - NEAR, 16 * NEAR)
+            fetch(starts, _bucket(split, passes[s], blocks[row, s]), 8)
+    for row in range(rows):
+        for s in range(slots):
+            bucket = _bucket(split, passes[s], blocks[row, s])
+            lo, hi = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
+            rest = (np.int64(blocks[row, s]) << split) & LOW
+            at[row, s] = lo + ((rest * (hi - lo)) >> 32)
+            if blocks[row, s] and hi > lo:
+                fetch(words, at[row, s] - NEAR, 16 * NEAR)
+
+
+@part
+def _bucket(split: Any, p: Any, key: Any) -> Any:
+    """Where in `Passes.starts` the bucket of a key of pass p stands."""
+    return p * ((1 << split) + 1) + (np.int64(key) >> (32 - split))
 
 
 @part
@@ -54,7 +60,7 @@ def _lower(words: Any, first: Any, last: Any, key: Any, at: Any) -> Any:
     """Position of the first entry from `first` to `last` not below `key`: around `at` in growing steps, then by bisection."""
     lo: Any = first
     hi: Any = last
-    step: Any = np.int64(8)
+    step: Any = np.int64(NEAR)
     if at < last and words[at] < key:
         lo = at + 1
         while lo + step < last and words[lo + step] < key:
@@ -88,11 +94,12 @@ def _length(words: Any, lo: Any, last: Any, key: Any) -> Any:
 
 
 @part
-def _spans(words: Any, edges: Any, passes: Any, keys: Any, at: Any, sizes: Any) -> None:
+def _spans(words: Any, starts: Any, split: Any, passes: Any, keys: Any, at: Any, sizes: Any) -> None:
     """Where each of one row's keys stands, which is about `at`, and how often."""
     for s in range(len(keys)):
         sizes[s] = 0
-        lo, hi = edges[passes[s]], edges[passes[s] + 1]
+        bucket = _bucket(split, passes[s], keys[s])
+        lo, hi = np.int64(starts[bucket]), np.int64(starts[bucket + 1])
         if keys[s] and hi > lo:
             at[s] = _lower(words, lo, hi, np.uint64(keys[s]) << np.uint64(32), at[s])
             sizes[s] = _length(words, at[s], hi, np.uint64(keys[s]))
@@ -152,9 +159,10 @@ def _distinct(rows: Any) -> Any:
     return kept
 
 
-@jit("u8[]", "i8[]", "u8[]", "i8[]", "i8[]", "u4[,]", "i8[]")
+@jit("u8[]", "u4[]", "i8", "u8[]", "u4[]", "i8", "i8[]", "u4[,]", "i8[]")
 def _gather(
-    words: Any, edges: Any, late_words: Any, late_edges: Any, passes: Any, blocks: Any, caps: Any
+    words: Any, starts: Any, split: Any, late_words: Any, late_starts: Any, late_split: Any, passes: Any, blocks: Any,
+    caps: Any,
 ) -> Any:  # fmt: skip
     """Row pairs, pairs found and lost by pass, and keys over the cap as (pass << 32 | key)."""
     slots = blocks.shape[1]
@@ -165,11 +173,11 @@ def _gather(
     end, capped = 0, 0
     for row in range(len(blocks)):
         if row % TOGETHER == 0:
-            _aim(words, edges, passes, blocks[row : row + TOGETHER], aims)
-            _aim(late_words, late_edges, passes, blocks[row : row + TOGETHER], late_aims)
+            _aim(words, starts, split, passes, blocks[row : row + TOGETHER], aims)
+            _aim(late_words, late_starts, late_split, passes, blocks[row : row + TOGETHER], late_aims)
         at, late_at = aims[row % TOGETHER], late_aims[row % TOGETHER]
-        _spans(words, edges, passes, blocks[row], at, sizes)
-        _spans(late_words, late_edges, passes, blocks[row], late_at, late_sizes)
+        _spans(words, starts, split, passes, blocks[row], at, sizes)
+        _spans(late_words, late_starts, late_split, passes, blocks[row], late_at, late_sizes)
         over = grown(over, capped + slots)
         total, more = _cap(blocks[row], passes, caps, sizes, late_sizes, counts, over[capped:])
         capped += more
@@ -188,6 +196,8 @@ def gather_fast(base: Passes, overlay: Passes, blocks: U32, caps: Mapping[str, i
     """The pairs and counts of `matcher.blocks.gather`, compiled."""
     limits = np.array([caps[each.name] for each in PASSES])
     asked = np.ascontiguousarray(blocks)
-    i, j, counts, over = _gather(base.words, base.edges, overlay.words, overlay.edges, PASS_OF, asked, limits)
+    i, j, counts, over = _gather(
+        base.words, base.starts, base.split, overlay.words, overlay.starts, overlay.split, PASS_OF, asked, limits
+    )
     blocked = np.bincount((np.unique(over) >> np.uint64(32)).astype(np.int64), minlength=len(PASSES))
     return Found(i, j, counts[:, 0], blocked, counts[:, 1])
