@@ -85,7 +85,8 @@ _KEYS = st.sampled_from([0, 1, 2, 7, 2**31, 2**32 - 1]) | st.integers(0, 2**32 -
 def test_fast_lookup_finds_what_bisection_finds(
     held: list[list[int]], asked: list[tuple[int, int]], cap: int, shuffled: Random
 ) -> None:
-    held = [[*held[0], *([7] * 90)], held[1]]  # with a block long enough to be bisected
+    spread = [n * 2654435761 % 2**32 for n in range(1, 2000)]  # enough for several buckets
+    held = [[*held[0], *([7] * 90), *spread], [*held[1], *spread[::3]]]  # with a block long enough to be bisected
     parts = [np.sort(np.array([k << 32 | n for n, k in enumerate(keys)], np.uint64)) for keys in held]
     known = [*held[0], *held[1]]
     rows = [(a, shuffled.choice(known) if known and b % 2 else b) for a, b in asked]
@@ -96,6 +97,7 @@ def test_fast_lookup_finds_what_bisection_finds(
             asking[:, lo:hi] = np.array(rows, np.uint32).reshape(-1, 2)
             base[n], overlay[n] = [parts[0]], [parts[1]]
     caps = dict.fromkeys(MODEL.caps, cap)
+    assert Passes.of(base).split > 1
     slow, fast = (
         implementation(kernel).gather(Passes.of(base), Passes.of(overlay), asking, caps) for kernel in ("numpy", "fast")
     )
