@@ -18,7 +18,7 @@ from alerts.content import AlertKind
 from alerts.threads import OPENING
 from connectors.schema import Scope
 from consent import Verdict as Decided
-from records import ClientRef, StaffId, StaffMember
+from records import BookingRef, ClientRef, EventKind, StaffId, StaffMember
 from service.changes import goes_on_untold
 from service.disclosure import Case, consider
 from service.duty import on_duty
@@ -27,7 +27,7 @@ from service.offers import News, offer, said_to
 from service.recipients import possible_recipients
 from service.scopes import scopes_of
 from store import bookings, clients, findings, reviews, staff
-from store.tables import booking, consent_record, decision, link
+from store.tables import booking, booking_event, consent_record, decision, link
 
 NOT_YET = "CONSENT_NOT_YET_EFFECTIVE"
 """The reason of the rule `consent.not_yet`."""
@@ -104,7 +104,17 @@ def _has_somebody(
     if case is None or not possible_recipients(case.client.entry, directory, now):
         return False
     event = case.booking.event
-    return goes_on_untold(event, case.booking.state, scopes.get(event.feed, Scope()), now)
+    return _was_news(conn, event_of=case.booking.ref) and goes_on_untold(
+        event, case.booking.state, scopes.get(event.feed, Scope()), now
+    )
+
+
+def _was_news(conn: Connection, *, event_of: BookingRef) -> bool:
+    """Whether somebody would have been told of the arrest: it was not back-dated, and it was one."""
+    said = conn.execute(
+        select(booking_event.c.kind, booking_event.c.not_news).where(booking_event.c.booking == event_of)
+    )
+    return any(row.kind == EventKind.BOOKED.value and not row.not_news for row in said)
 
 
 def _grown() -> Any:
