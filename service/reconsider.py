@@ -49,25 +49,31 @@ def reconsider(engine: Engine) -> Reconsidered:
         waiting = [str(ref) for ref in conn.execute(_grown()).scalars()]
         directory = staff.everyone(conn)
         waiting += [ref for ref in _too_early(conn) if ref not in waiting and _is_time(engine, conn, directory, ref)]
-        scopes = scopes_of(engine)
-        waiting += [
-            ref for ref in _unasked(conn) if ref not in waiting and _has_somebody(engine, conn, directory, scopes, ref)
-        ]
+        if unasked := [ref for ref in _unasked(conn) if ref not in waiting]:
+            scopes = scopes_of(engine)  # reads every feed's mapping: only where there is something to look at
+            waiting += [ref for ref in unasked if _has_somebody(engine, conn, directory, scopes, ref)]
     alerts = sum(_one(engine, directory, ref) for ref in waiting)
     return Reconsidered(len(waiting), alerts)
+
+
+def _standing() -> Any:
+    """ALERT links of open bookings that stand, in a stable order."""
+    return (
+        select(link.c.ref)
+        .join(booking, booking.c.ref == link.c.booking)
+        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
+        .order_by(link.c.ref)
+    )
 
 
 def _too_early(conn: Connection) -> list[str]:
     """Standing ALERT links of open bookings of which a decision said that a consent was not in force yet."""
     query = (
-        select(link.c.ref)
-        .join(booking, booking.c.ref == link.c.booking)
+        _standing()
         .join(decision, decision.c.link == link.c.ref)
-        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
         .where(decision.c.stage == "link", decision.c.decision == "deny")
         .where(cast(decision.c.reason_codes, Text).contains(NOT_YET))
         .distinct()
-        .order_by(link.c.ref)
     )
     return [str(ref) for ref in conn.execute(query).scalars()]
 
@@ -87,13 +93,7 @@ def _is_time(engine: Engine, conn: Connection, directory: dict[StaffId, StaffMem
 def _unasked(conn: Connection) -> list[str]:
     """Standing ALERT links of open bookings that no decision was made about: nobody was there to be told, or nobody was to be."""
     asked = select(decision.c.ref).where(decision.c.link == link.c.ref, decision.c.stage == "link").exists()
-    query = (
-        select(link.c.ref)
-        .join(booking, booking.c.ref == link.c.booking)
-        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open", ~asked)
-        .order_by(link.c.ref)
-    )
-    return [str(ref) for ref in conn.execute(query).scalars()]
+    return [str(ref) for ref in conn.execute(_standing().where(~asked)).scalars()]
 
 
 def _has_somebody(
@@ -125,13 +125,7 @@ def _grown() -> Any:
     of_link = decision.c.link == link.c.ref, decision.c.stage == "link"
     known = select(func.max(func.coalesce(decision.c.consents_known, 0))).where(*of_link).scalar_subquery()
     length = select(func.count()).where(consent_record.c.client == link.c.client).scalar_subquery()
-    return (
-        select(link.c.ref)
-        .join(booking, booking.c.ref == link.c.booking)
-        .where(link.c.verdict == "ALERT", link.c.superseded_at.is_(None), booking.c.state == "open")
-        .where(length > known)
-        .order_by(link.c.ref)
-    )
+    return _standing().where(length > known)
 
 
 def _one(engine: Engine, directory: dict[StaffId, StaffMember], ref: str) -> int:
